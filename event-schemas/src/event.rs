@@ -15,7 +15,16 @@ pub trait AggregateId:
 }
 
 impl<T> AggregateId for T where
-    T: Clone + Debug + Display + Eq + Hash + Ord + FromStr<Err: std::error::Error> + Send + Sync + 'static
+    T: Clone
+        + Debug
+        + Display
+        + Eq
+        + Hash
+        + Ord
+        + FromStr<Err: std::error::Error>
+        + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -27,7 +36,16 @@ pub trait Spoken {
 
 /// One kind of event: a past fact with a name and a version.
 pub trait Event:
-    Spoken + Clone + Debug + PartialEq + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
+    Spoken
+    + Clone
+    + Debug
+    + PartialEq
+    + Serialize
+    + DeserializeOwned
+    + JsonSchema
+    + Send
+    + Sync
+    + 'static
 {
     /// The list of the aggregate that says it.
     type List: EventList + Spoken<Id = Self::Id> + From<Self>;
@@ -261,7 +279,10 @@ pub fn read<E: Event>(version: &str, payload: &[u8]) -> Result<E, DecodeError> {
 #[must_use]
 pub const fn version_of(text: &str) -> u32 {
     let bytes = text.as_bytes();
-    assert!(bytes.len() >= 2 && bytes[0] == b'v', "a version is written v1, v2, …");
+    assert!(
+        bytes.len() >= 2 && bytes[0] == b'v',
+        "a version is written v1, v2, …"
+    );
     let (mut at, mut version) = (1, 0);
     while at < bytes.len() {
         assert!(bytes[at].is_ascii_digit(), "a version is written v1, v2, …");

@@ -1,0 +1,1 @@
+//! The event on the wire: attributes of CloudEvents 1.0.
