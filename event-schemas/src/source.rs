@@ -1,0 +1,55 @@
+//! Where an event comes from: `/jangbu/<store>/<incarnation>`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use uuid::Uuid;
+
+/// A store and its incarnation, as `ce_source` says it. A store gets a new incarnation whenever its history forks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// The store's name: `mall`.
+    pub store: String,
+    /// Made by `migrate`, and anew whenever history forks by a restore.
+    pub incarnation: Uuid,
+}
+
+/// A text that is no source of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a source of ours reads /jangbu/<store>/<incarnation>")]
+pub struct NotASource;
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/jangbu/{}/{}", self.store, self.incarnation)
+    }
+}
+
+impl FromStr for Source {
+    type Err = NotASource;
+
+    fn from_str(text: &str) -> Result<Self, NotASource> {
+        let (store, incarnation) =
+            text.strip_prefix("/jangbu/").and_then(|rest| rest.split_once('/')).ok_or(NotASource)?;
+        if store.is_empty() {
+            return Err(NotASource);
+        }
+        Ok(Self {
+            store: store.to_owned(),
+            incarnation: incarnation.parse().map_err(|_| NotASource)?,
+        })
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,7 @@
+//! Execute: commands are decided in memory, one after the other per aggregate, and committed in groups.
+
+mod submission;
+
+pub use submission::{
+    Answer, Answered, Command, Fact, Failure, Origin, Outcome, RunToken, Submission,
+};
