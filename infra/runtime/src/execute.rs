@@ -3,5 +3,6 @@
 mod submission;
 
 pub use submission::{
-    Answer, Answered, Command, Fact, Failure, Origin, Outcome, RunToken, Submission,
+    Answer, Answered, Command, Execute, Fact, Failure, Origin, Outcome, Pending, RunToken,
+    Submission,
 };

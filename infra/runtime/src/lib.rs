@@ -4,6 +4,14 @@ pub mod ports;
 pub mod system;
 
 pub mod execute;
+pub mod follow;
+pub mod project;
+pub mod react;
+pub mod relay;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+pub mod memory;
 
 pub mod hash;
 pub mod root;

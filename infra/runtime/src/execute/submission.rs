@@ -2,12 +2,15 @@
 
 use std::any::Any;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use kernel::Actor;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -176,3 +179,42 @@ pub enum Failure {
 
 /// What the engine says to a submission.
 pub type Outcome = Result<Answer, Failure>;
+
+/// A submission's outcome, still to come. It comes no later than a moment after the deadline.
+#[derive(Debug)]
+pub struct Pending(oneshot::Receiver<Outcome>);
+
+impl Pending {
+    /// An outcome to come, and where to put it.
+    #[must_use]
+    pub fn channel() -> (oneshot::Sender<Outcome>, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (sender, Self(receiver))
+    }
+
+    /// An outcome that is known already.
+    #[must_use]
+    pub fn ready(outcome: Outcome) -> Self {
+        let (sender, pending) = Self::channel();
+        // The receiver is right here.
+        let _ = sender.send(outcome);
+        pending
+    }
+}
+
+impl Future for Pending {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Outcome> {
+        // An engine that went away without a word may have stored it.
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|said| said.unwrap_or(Err(Failure::OutcomeUnknown)))
+    }
+}
+
+/// Whatever carries commands out: the engine, or a stand-in where a reaction is tested alone.
+pub trait Execute: Send + Sync + 'static {
+    /// Takes a command. Never waits: a full queue is an outcome.
+    fn submit(&self, submission: Submission) -> Pending;
+}
