@@ -17,6 +17,7 @@ pub mod personal;
 
 pub mod cloud_event;
 mod envelope;
+mod source;
 pub mod event;
 
 pub use address::{Address, AddressLine, Country, CountryError};
@@ -27,6 +28,7 @@ pub use id::{CommandId, CustomerId, OrderId, Sku, SkuError, UuidError};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
 pub use order::OrderEvent;
 pub use personal::Personal;
+pub use source::{NotASource, Source};
 pub use quantity::{INTEGER_LIMIT, Quantity, QuantityError};
 pub use stock::StockEvent;
 pub use text::{Note, Text, TextError};

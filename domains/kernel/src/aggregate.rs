@@ -11,11 +11,15 @@ use crate::{Context, Decision};
 ///
 /// `decide` and `apply` are pure: no clock, no randomness, no outside. What they need of the world stands in the
 /// command and in [`Context`].
-pub trait Aggregate: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Aggregate: Default + Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// Stream, topic, URL segment, metric label: `stock`.
     const NAME: &'static str;
     /// The commands (kebab case) that only policies and workers give; a person hears 403 `policy_only`.
     const FOR_POLICIES: &'static [&'static str] = &[];
+
+    /// Raise it when `apply` comes to mean something else for the same state: older snapshots are dropped then.
+    /// (They are dropped by themselves when the state's shape changes.)
+    const STATE_VERSION: u32 = 1;
 
     /// The typed id; its text is the stream id.
     type Id: AggregateId;
