@@ -14,6 +14,7 @@ pub mod conformance;
 pub mod memory;
 
 pub mod hash;
+pub mod metric_definitions;
 pub mod root;
 
 mod problem;
