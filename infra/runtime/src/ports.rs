@@ -22,4 +22,6 @@ pub use log::{
     Subscriber, SubscriberEvent, TopicPartition, TopicSpec,
 };
 pub use progress::{ContextState, Mark, Parked, Progress};
-pub use store::{Arrivals, EventFilter, EventStore, Head, Loaded, Snapshot, StoreError, Turn};
+pub use store::{
+    Arrivals, EventFilter, EventStore, Head, Load, LoadFrom, Loaded, Snapshot, StoreError, Turn,
+};

@@ -142,6 +142,9 @@ pub enum Failure {
     /// Too much is waiting; nothing was done.
     #[error("too many commands are waiting")]
     Overloaded,
+    /// The store cannot be reached; nothing was done.
+    #[error("the event store cannot be reached")]
+    Unavailable,
     /// The deadline came before the command was handed to the store; nothing was done.
     #[error("the deadline came before the command's turn")]
     Late,

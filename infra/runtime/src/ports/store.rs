@@ -34,15 +34,41 @@ pub struct Snapshot {
     pub schema: [u8; 32],
 }
 
-/// An aggregate as loaded: its newest usable snapshot and the events after it.
+/// What of an aggregate is to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Which one.
+    pub stream: Stream,
+    /// From where.
+    pub from: LoadFrom,
+}
+
+/// From where an aggregate is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadFrom {
+    /// From its newest snapshot whose state has this schema, or from its first event.
+    Scratch {
+        /// Digest of the state's schema.
+        schema: [u8; 32],
+    },
+    /// The events after this version only: the state up to it is at hand.
+    After {
+        /// The version that is at hand.
+        version: u64,
+    },
+}
+
+/// An aggregate as loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
     /// Which one.
     pub stream: Stream,
     /// Its newest snapshot with the schema asked for.
     pub snapshot: Option<Snapshot>,
-    /// All events after it, in order.
+    /// All events after the snapshot, or after the version asked for, in order.
     pub events: Vec<Envelope>,
+    /// The version the store has it at; 0 where it has none. May lie below the version asked for, after a restore.
+    pub version: u64,
 }
 
 /// Which events a reader wants; empty fields want all.
@@ -128,9 +154,8 @@ pub trait EventStore: Send + Sync + 'static {
     /// Opens the connection that appends. One per process.
     async fn appender(&self) -> Result<Box<dyn Appender>, StoreError>;
 
-    /// Loads aggregates, many at once: for each the newest snapshot whose schema is the one given, then its events.
-    async fn load(&self, streams: &[(Stream, Option<[u8; 32]>)])
-    -> Result<Vec<Loaded>, StoreError>;
+    /// Loads aggregates, many at once, in the order asked.
+    async fn load(&self, loads: &[Load]) -> Result<Vec<Loaded>, StoreError>;
 
     /// Events after a position, in order, at most `limit` of them.
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError>;
