@@ -14,7 +14,8 @@ pub use append::{
 };
 pub use clock::{Clock, SystemClock};
 pub use documents::{
-    Bound, Documents, Lease, LeaseError, Order, Page, PageRow, Query, Read, Sort, ViewDefinition,
+    Bound, Documents, Lease, LeaseError, Order, Page, PageRow, Pen, Query, Read, Sort,
+    ViewDefinition, ViewStatus,
 };
 pub use leadership::{Leadership, PartitionMark, RelayCheckpoint, RelayLedger};
 pub use log::{

@@ -17,6 +17,10 @@ pub struct ViewDefinition {
     pub version: u32,
     /// Its declared columns, in order.
     pub columns: Vec<(&'static str, ColumnKind)>,
+    /// True for the shadow: a second room of the same version, in which it is built anew while the first one serves.
+    /// When it takes over, its documents, position and state become those of the first, and the shadow is gone. So
+    /// whoever holds the lease of the first finds its checkpoint moved (Lost, or nothing to notice if it stood equal).
+    pub shadow: bool,
 }
 
 /// Why a lease could not be used.
@@ -44,11 +48,33 @@ pub trait Lease: Send {
     async fn commit(&mut self, from: u64, to: u64, changes: &[Change]) -> Result<(), LeaseError>;
     /// Notes that the fold stopped at a position, and why; none: it goes on.
     async fn note_stopped(&mut self, stopped: Option<(u64, &str)>) -> Result<(), LeaseError>;
+    /// Further pens to write documents with side by side, ahead of the checkpoint; only while nobody reads the view.
+    /// An adapter may give fewer than asked for, or none: then this lease writes alone. Taking the lease anew, by
+    /// whomever, outdates them.
+    async fn pens(&mut self, _count: usize) -> Result<Vec<Box<dyn Pen>>, LeaseError> {
+        Ok(Vec::new())
+    }
     /// Gives the lease back.
     async fn end(self: Box<Self>);
 }
 
-/// A bound on a column.
+/// Writes some of the documents of a view that is being built, in transactions of its own.
+///
+/// The checkpoint follows once all pens are done; dying in between is harmless, because each document bears the
+/// position of the last event in it and takes only events above that.
+#[async_trait]
+pub trait Pen: Send {
+    /// Documents by key, tombstones among them; keys without one are missing from the answer.
+    async fn documents(
+        &mut self,
+        keys: &BTreeSet<String>,
+    ) -> Result<HashMap<String, Found>, LeaseError>;
+    /// Writes those changes that lie above what stands. A deletion leaves a tombstone, so that its position is known;
+    /// readers never see one, and [`Documents::take_over`] clears them away.
+    async fn write(&mut self, changes: &[Change]) -> Result<(), LeaseError>;
+}
+
+/// A bound on a column. Documents without a value are found by `Equal` to none, and by nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bound {
     /// Equal.
@@ -69,7 +95,8 @@ pub enum Order {
     Descending,
 }
 
-/// What a page is sorted by; the key breaks ties, in the same direction.
+/// What a page is sorted by; the key breaks ties, in the same direction. Text and keys compare byte by byte.
+/// Documents without a value come last, and in descending order first.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Sort {
     /// A declared column; none: by key.
@@ -113,13 +140,22 @@ pub struct Read<T> {
     pub stopped: Option<(u64, String)>,
 }
 
-/// Rows, one more than asked for if there are more.
+/// Rows, at most as many as were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// The rows.
     pub rows: Vec<PageRow>,
     /// True if there are more after them.
     pub more: bool,
+}
+
+/// How a view stands.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ViewStatus {
+    /// Its checkpoint.
+    pub position: u64,
+    /// Where its fold stopped, and why.
+    pub stopped: Option<(u64, String)>,
 }
 
 /// Where documents live.
@@ -146,9 +182,15 @@ pub trait Documents: Send + Sync + 'static {
         position: u64,
         wait: Duration,
     ) -> Result<u64, StoreError>;
-    /// Empties a `(view, version)` that nobody reads yet, to build it from zero.
+    /// The checkpoint, and whether the fold stopped.
+    async fn status(&self, view: &ViewDefinition) -> Result<ViewStatus, StoreError>;
+    /// The version of a view that readers see; none before one took over.
+    async fn current(&self, name: &str) -> Result<Option<u32>, StoreError>;
+    /// Empties a `(view, version)` or a shadow that nobody reads yet, to build it from zero. Called under its lease,
+    /// which stays good.
     async fn clear(&self, view: &ViewDefinition) -> Result<(), StoreError>;
     /// Makes `version` the one that readers see, in one transaction that finds it at or beyond the one they see now.
-    /// False if it is behind.
+    /// False if it is behind. A shadow takes the place of the version it shadows, if it is at or beyond that; which
+    /// version readers see stays as it is. Tombstones go. Called under its lease.
     async fn take_over(&self, view: &ViewDefinition) -> Result<bool, StoreError>;
 }
