@@ -1,5 +1,6 @@
 //! The envelope: what the store adds to an event, and what travels beside its payload on the wire.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -45,6 +46,26 @@ impl Envelope {
     pub fn read_metadata(&self) -> Metadata {
         serde_json::from_slice(&self.metadata).unwrap_or_default()
     }
+
+    /// What of the metadata goes out with the event.
+    pub(crate) fn travelling(&self) -> Travelling<'_> {
+        serde_json::from_slice(&self.metadata).unwrap_or_default()
+    }
+}
+
+/// The part of the metadata that becomes headers; empty texts are absent ones. Borrowed, as the relay reads it for
+/// every event it sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Travelling<'m> {
+    #[serde(borrow)]
+    pub(crate) actor: Cow<'m, str>,
+    #[serde(borrow)]
+    pub(crate) correlation_id: Cow<'m, str>,
+    #[serde(borrow)]
+    pub(crate) causation_id: Cow<'m, str>,
+    #[serde(borrow)]
+    pub(crate) traceparent: Cow<'m, str>,
 }
 
 /// Who, why, and caused by what: a flat object of texts.

@@ -17,8 +17,8 @@ pub mod personal;
 
 pub mod cloud_event;
 mod envelope;
-mod source;
 pub mod event;
+mod source;
 
 pub use address::{Address, AddressLine, Country, CountryError};
 pub use command::CommandEvent;
@@ -28,7 +28,7 @@ pub use id::{CommandId, CustomerId, OrderId, Sku, SkuError, UuidError};
 pub use money::{Currency, CurrencyError, Money, MoneyError};
 pub use order::OrderEvent;
 pub use personal::Personal;
-pub use source::{NotASource, Source};
 pub use quantity::{INTEGER_LIMIT, Quantity, QuantityError};
+pub use source::{NotASource, Source};
 pub use stock::StockEvent;
 pub use text::{Note, Text, TextError};

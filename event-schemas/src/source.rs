@@ -30,8 +30,10 @@ impl FromStr for Source {
     type Err = NotASource;
 
     fn from_str(text: &str) -> Result<Self, NotASource> {
-        let (store, incarnation) =
-            text.strip_prefix("/jangbu/").and_then(|rest| rest.split_once('/')).ok_or(NotASource)?;
+        let (store, incarnation) = text
+            .strip_prefix("/jangbu/")
+            .and_then(|rest| rest.split_once('/'))
+            .ok_or(NotASource)?;
         if store.is_empty() {
             return Err(NotASource);
         }
@@ -50,6 +52,37 @@ impl Serialize for Source {
 
 impl<'de> Deserialize<'de> for Source {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_read_as_it_is_written() {
+        let source = Source {
+            store: "mall".into(),
+            incarnation: Uuid::from_u128(7),
+        };
+        let text = "/jangbu/mall/00000000-0000-0000-0000-000000000007";
+        assert_eq!(source.to_string(), text);
+        assert_eq!(text.parse(), Ok(source));
+    }
+
+    #[test]
+    fn nothing_else_is_a_source() {
+        let id = Uuid::nil();
+        for wrong in ["", "/jangbu/mall", "/jangbu/mall/7", "/other/mall/", "mall"] {
+            assert_eq!(wrong.parse::<Source>(), Err(NotASource), "{wrong:?}");
+        }
+        assert_eq!(format!("/jangbu//{id}").parse::<Source>(), Err(NotASource));
+        assert_eq!(
+            format!("/jangbu/a/b/{id}").parse::<Source>(),
+            Err(NotASource)
+        );
     }
 }

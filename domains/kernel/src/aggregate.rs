@@ -11,7 +11,9 @@ use crate::{Context, Decision};
 ///
 /// `decide` and `apply` are pure: no clock, no randomness, no outside. What they need of the world stands in the
 /// command and in [`Context`].
-pub trait Aggregate: Default + Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+pub trait Aggregate:
+    Default + Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
+{
     /// Stream, topic, URL segment, metric label: `stock`.
     const NAME: &'static str;
     /// The commands (kebab case) that only policies and workers give; a person hears 403 `policy_only`.
@@ -38,7 +40,9 @@ pub trait Aggregate: Default + Clone + Serialize + DeserializeOwned + JsonSchema
 }
 
 /// A list of commands: an enum of struct variants, serialised with the variant's name in kebab case.
-pub trait Command: Clone + std::fmt::Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+pub trait Command:
+    Clone + std::fmt::Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
+{
     /// The command's name, as in the URL: `change-address`.
     fn name(&self) -> &'static str {
         serde_variant::to_variant_name(self).expect("a list of commands is an enum")

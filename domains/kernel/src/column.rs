@@ -91,7 +91,10 @@ pub(crate) struct Column<R> {
 }
 
 impl<R> Column<R> {
-    pub(crate) fn new<V: IntoColumn>(name: &'static str, value: impl Fn(&R) -> V + Send + Sync + 'static) -> Self {
+    pub(crate) fn new<V: IntoColumn>(
+        name: &'static str,
+        value: impl Fn(&R) -> V + Send + Sync + 'static,
+    ) -> Self {
         Self {
             name,
             kind: V::KIND,
@@ -102,6 +105,9 @@ impl<R> Column<R> {
 
 impl<R> fmt::Debug for Column<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Column").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Column")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }

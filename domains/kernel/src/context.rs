@@ -30,7 +30,9 @@ impl Actor {
     /// Anybody but a policy, a timer or a worker.
     #[must_use]
     pub fn is_person(&self) -> bool {
-        !["policy:", "timer:", "worker:"].iter().any(|kind| self.0.starts_with(kind))
+        !["policy:", "timer:", "worker:"]
+            .iter()
+            .any(|kind| self.0.starts_with(kind))
     }
 }
 

@@ -76,7 +76,11 @@ impl<A: Aggregate + Debug> Answered<A> {
     /// When it says anything or refuses.
     #[track_caller]
     pub fn then_nothing(self) {
-        assert!(matches!(self.outcome, Outcome::Nothing), "expected nothing, got {:?}", self.outcome);
+        assert!(
+            matches!(self.outcome, Outcome::Nothing),
+            "expected nothing, got {:?}",
+            self.outcome
+        );
     }
 
     /// It refuses, with exactly this reason.

@@ -18,5 +18,5 @@ pub use column::{ColumnKind, ColumnValue, IntoColumn};
 pub use context::{Actor, Context};
 pub use decision::{Decision, Outcome, nothing, refuse, says};
 pub use policy::{Ask, Asks, Heard, ask};
-pub use projection::{Batch, Change, FoldError, Found, Projection};
+pub use projection::{Batch, Change, FoldError, Found, FoundDocuments, Projection};
 pub use view::{Document, HearError, Row, View, view};

@@ -29,11 +29,14 @@ impl<E: Spoken> Heard<E> {
     /// # Errors
     /// The stream's id is not of the aggregate's kind.
     pub fn of(aggregate: &'static str, told: &Envelope) -> Result<Self, HearError> {
-        let id = told.id.parse().map_err(|why: <E::Id as std::str::FromStr>::Err| HearError::Id {
-            aggregate,
-            id: told.id.clone(),
-            why: why.to_string(),
-        })?;
+        let id = told
+            .id
+            .parse()
+            .map_err(|why: <E::Id as std::str::FromStr>::Err| HearError::Id {
+                aggregate,
+                id: told.id.clone(),
+                why: why.to_string(),
+            })?;
         Ok(Self::new(id, told.position, told.recorded_at))
     }
 

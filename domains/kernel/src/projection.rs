@@ -1,6 +1,6 @@
 //! A view without its type: what whoever carries views needs of one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use event_schemas::Envelope;
 use schemars::{Schema, SchemaGenerator};
@@ -37,8 +37,15 @@ pub trait Batch: Send {
     ///
     /// # Errors
     /// [`FoldError`]: a stored document is not of this view's shape, or cannot be written.
-    fn fold(self: Box<Self>, found: HashMap<String, Found>) -> Result<Vec<Change>, FoldError>;
+    fn fold(self: Box<Self>, found: FoundDocuments) -> Result<Vec<Change>, FoldError>;
 }
+
+/// The documents that were found, by key.
+#[expect(
+    clippy::disallowed_types,
+    reason = "looked up by key, never walked, so its order does not matter"
+)]
+pub type FoundDocuments = std::collections::HashMap<String, Found>;
 
 /// A document as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +92,10 @@ impl<R: Document> Projection for View<R> {
     }
 
     fn columns(&self) -> Vec<(&'static str, ColumnKind)> {
-        self.columns.iter().map(|column| (column.name, column.kind)).collect()
+        self.columns
+            .iter()
+            .map(|column| (column.name, column.kind))
+            .collect()
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
@@ -93,7 +103,9 @@ impl<R: Document> Projection for View<R> {
     }
 
     fn hears(&self, aggregate: &str) -> bool {
-        self.hearings.iter().any(|hearing| hearing.aggregate == aggregate)
+        self.hearings
+            .iter()
+            .any(|hearing| hearing.aggregate == aggregate)
     }
 
     fn batch(&self) -> Box<dyn Batch + '_> {
@@ -114,7 +126,12 @@ struct TypedBatch<'v, R: Document> {
 
 impl<R: Document> Batch for TypedBatch<'_, R> {
     fn hear(&mut self, told: &Envelope) -> Result<(), HearError> {
-        for hearing in self.view.hearings.iter().filter(|hearing| *hearing.aggregate == *told.aggregate) {
+        for hearing in self
+            .view
+            .hearings
+            .iter()
+            .filter(|hearing| *hearing.aggregate == *told.aggregate)
+        {
             let touch = (hearing.hear)(told)?;
             if touch.keys.is_empty() {
                 continue;
@@ -131,12 +148,13 @@ impl<R: Document> Batch for TypedBatch<'_, R> {
         self.folds.keys().cloned().collect()
     }
 
-    fn fold(self: Box<Self>, mut found: HashMap<String, Found>) -> Result<Vec<Change>, FoldError> {
+    fn fold(self: Box<Self>, mut found: FoundDocuments) -> Result<Vec<Change>, FoldError> {
         let Self { view, folds, heard } = *self;
         let mut changes = Vec::with_capacity(folds.len());
         for (key, touches) in folds {
             let found = found.remove(&key);
-            if let Some(change) = fold_one(view, key, found, touches.iter().map(|at| &heard[*at]))? {
+            if let Some(change) = fold_one(view, key, found, touches.iter().map(|at| &heard[*at]))?
+            {
                 changes.push(change);
             }
         }
@@ -171,7 +189,9 @@ fn fold_one<'h, R: Document>(
     if position == known {
         return Ok(None);
     }
-    let columns = document.as_ref().map_or_else(Vec::new, |row| view.columns.iter().map(|c| (c.value)(row)).collect());
+    let columns = document.as_ref().map_or_else(Vec::new, |row| {
+        view.columns.iter().map(|c| (c.value)(row)).collect()
+    });
     let document = match &document {
         Some(row) => Some(serde_json::to_vec(row).map_err(|source| broken(&key, source))?),
         None => None,

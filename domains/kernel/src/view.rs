@@ -13,9 +13,15 @@ use crate::Heard;
 use crate::column::{Column, IntoColumn};
 
 /// What a view's document must be able to do.
-pub trait Document: Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
+pub trait Document:
+    Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
+{
+}
 
-impl<T: Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> Document for T {}
+impl<T: Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> Document
+    for T
+{
+}
 
 /// One document while it is folded.
 #[derive(Debug)]
@@ -132,7 +138,10 @@ impl<R: Document> View<R> {
             let event = L::from_payload(&told.name, &told.version, &told.payload)?;
             let heard = Heard::<L>::of(L::AGGREGATE, told)?;
             // One event may name a document twice; it is folded into it once.
-            let keys: BTreeSet<String> = keys(&event, &heard).into_iter().map(|key| key.to_string()).collect();
+            let keys: BTreeSet<String> = keys(&event, &heard)
+                .into_iter()
+                .map(|key| key.to_string())
+                .collect();
             let fold = Arc::clone(&fold);
             Ok(Touch {
                 keys: keys.into_iter().collect(),
