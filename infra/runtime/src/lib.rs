@@ -14,6 +14,7 @@ pub mod conformance;
 pub mod memory;
 
 pub mod hash;
+pub mod partition;
 pub mod metric_definitions;
 pub mod root;
 
