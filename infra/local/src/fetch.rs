@@ -125,14 +125,16 @@ fn fetch_into(cache: &Path, tell: &Teller) -> Result<Parts, FetchError> {
     // We hold the lock, so whatever stands here was left by a fetch that died.
     remove(&building)?;
     build(&building, tell)?;
-    fs::rename(&building, &folder).map_err(FetchError::doing(format!("rename {}", building.display())))?;
+    fs::rename(&building, &folder)
+        .map_err(FetchError::doing(format!("rename {}", building.display())))?;
     tell(&News::Fetched(began.elapsed()));
     Ok(Parts { folder })
 }
 
 fn build(building: &Path, tell: &Teller) -> Result<(), FetchError> {
     let java = programs::checked_java()?;
-    fs::create_dir_all(building).map_err(FetchError::doing(format!("make {}", building.display())))?;
+    fs::create_dir_all(building)
+        .map_err(FetchError::doing(format!("make {}", building.display())))?;
     let pom = building.join("pom.xml");
     fs::write(&pom, POM).map_err(FetchError::doing(format!("write {}", pom.display())))?;
     maven::run(&pom, building, tell)?;
@@ -141,7 +143,9 @@ fn build(building: &Path, tell: &Teller) -> Result<(), FetchError> {
     unpack::txz_in(&downloaded, &building.join("postgres"))?;
     remove(&downloaded)?;
     format::bootstrap(&java, building)?;
-    unpack::let_others_read(building).map_err(FetchError::doing("open the servers to the account they run as"))
+    unpack::let_others_read(building).map_err(FetchError::doing(
+        "open the servers to the account they run as",
+    ))
 }
 
 /// Waits for the right to fetch. The lock dies with its holder, so a killed fetch blocks nobody.
@@ -157,17 +161,25 @@ fn lock(path: &Path, tell: &Teller) -> Result<File, FetchError> {
 
 fn remove(folder: &Path) -> Result<(), FetchError> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(FetchError::Io { doing: format!("remove {}", folder.display()), source: error })
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FetchError::Io {
+            doing: format!("remove {}", folder.display()),
+            source: error,
+        }),
         _ => Ok(()),
     }
 }
 
 /// What tells caches apart: everything that decides what lies in them.
 fn fingerprint() -> String {
-    let hash = Sha256::new().chain_update(RECIPE).chain_update(std::env::consts::ARCH).chain_update(POM).finalize();
-    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let hash = Sha256::new()
+        .chain_update(RECIPE)
+        .chain_update(std::env::consts::ARCH)
+        .chain_update(POM)
+        .finalize();
+    hash.iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -179,7 +191,11 @@ mod tests {
     #[ignore = "downloads 75 MB unless Maven's repository has them"]
     fn two_fetches_at_once_download_once_and_agree() {
         let cache = tempfile::tempdir_in(folders::temporary()).expect("a temporary folder");
-        fs::set_permissions(cache.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("mode");
+        fs::set_permissions(
+            cache.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .expect("mode");
         let fetches = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let count = fetches.clone();
         let tell: Teller = std::sync::Arc::new(move |news| {
@@ -188,12 +204,15 @@ mod tests {
             }
         });
         let folders: Vec<PathBuf> = std::thread::scope(|scope| {
-            let both = [0, 1].map(|_| scope.spawn(|| fetch_into(cache.path(), &tell).expect("a fetch").folder));
+            let both = [0, 1]
+                .map(|_| scope.spawn(|| fetch_into(cache.path(), &tell).expect("a fetch").folder));
             both.map(|one| one.join().expect("no panic")).into()
         });
         assert_eq!(folders[0], folders[1]);
         assert_eq!(fetches.load(std::sync::atomic::Ordering::SeqCst), 1);
-        let parts = Parts { folder: folders[0].clone() };
+        let parts = Parts {
+            folder: folders[0].clone(),
+        };
         assert!(parts.postgres_program("postgres").is_file());
         assert!(parts.kafka_bootstrap().is_file());
     }

@@ -29,7 +29,9 @@ pub enum FolderError {
         variable: &'static str,
     },
     /// Root asked for a folder that the account PostgreSQL drops to cannot enter.
-    #[error("{folder} cannot hold PostgreSQL's files: run by root it drops to another account, which may not enter {closed}; choose a folder that others may enter, such as /var/lib/jangbu")]
+    #[error(
+        "{folder} cannot hold PostgreSQL's files: run by root it drops to another account, which may not enter {closed}; choose a folder that others may enter, such as /var/lib/jangbu"
+    )]
     OutOfReach {
         /// The folder asked for.
         folder: PathBuf,
@@ -37,7 +39,9 @@ pub enum FolderError {
         closed: PathBuf,
     },
     /// Root has nobody to hand PostgreSQL to.
-    #[error("PostgreSQL refuses to run as root, and there is neither an account `postgres` nor `nobody` to drop to")]
+    #[error(
+        "PostgreSQL refuses to run as root, and there is neither an account `postgres` nor `nobody` to drop to"
+    )]
     NoAccount,
     /// The folder could not be made or entered.
     #[error("cannot use {folder}")]
@@ -70,23 +74,37 @@ pub(crate) fn data() -> Result<PathBuf, FolderError> {
 /// The folder under which tests make theirs.
 pub(crate) fn temporary() -> PathBuf {
     let usual = env::temp_dir();
-    if account::is_root() && closed_on_the_way_to(&usual).is_some() { PathBuf::from("/tmp") } else { usual }
+    if account::is_root() && closed_on_the_way_to(&usual).is_some() {
+        PathBuf::from("/tmp")
+    } else {
+        usual
+    }
 }
 
 /// Makes `folder`, absolute and without links in it, so that a command line naming it can be recognised later.
 pub(crate) fn make(folder: &Path) -> Result<PathBuf, FolderError> {
-    fs::create_dir_all(folder).and_then(|()| folder.canonicalize()).map_err(FolderError::at(folder))
+    fs::create_dir_all(folder)
+        .and_then(|()| folder.canonicalize())
+        .map_err(FolderError::at(folder))
 }
 
 /// Refuses a folder that the account PostgreSQL drops to could not reach.
 pub(crate) fn check_reach(folder: &Path) -> Result<(), FolderError> {
     match closed_on_the_way_to(folder) {
-        Some(closed) if account::is_root() => Err(FolderError::OutOfReach { folder: folder.to_owned(), closed }),
+        Some(closed) if account::is_root() => Err(FolderError::OutOfReach {
+            folder: folder.to_owned(),
+            closed,
+        }),
         _ => Ok(()),
     }
 }
 
-fn usual(what: &'static str, variable: &'static str, under_home: &str, for_root: &str) -> Result<PathBuf, FolderError> {
+fn usual(
+    what: &'static str,
+    variable: &'static str,
+    under_home: &str,
+    for_root: &str,
+) -> Result<PathBuf, FolderError> {
     let usual = env::var_os(variable)
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
@@ -105,7 +123,9 @@ fn closed_on_the_way_to(path: &Path) -> Option<PathBuf> {
     let mut way: Vec<&Path> = path.ancestors().collect();
     way.reverse();
     way.into_iter()
-        .find(|step| fs::metadata(step).is_ok_and(|meta| meta.permissions().mode() & OTHERS_PASS == 0))
+        .find(|step| {
+            fs::metadata(step).is_ok_and(|meta| meta.permissions().mode() & OTHERS_PASS == 0)
+        })
         .map(Path::to_owned)
 }
 
@@ -121,7 +141,8 @@ mod tests {
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).expect("mode");
         assert_eq!(closed_on_the_way_to(&open.join("not yet there")), None);
 
-        fs::set_permissions(top.path().join("closed"), fs::Permissions::from_mode(0o700)).expect("mode");
+        fs::set_permissions(top.path().join("closed"), fs::Permissions::from_mode(0o700))
+            .expect("mode");
         assert_eq!(closed_on_the_way_to(&open), Some(top.path().join("closed")));
     }
 }

@@ -18,7 +18,12 @@ pub(crate) enum HoldError {
 
 /// Takes the lock `file`, and writes our pid into it for those who come too late.
 pub(crate) fn hold(file: &Path) -> Result<Hold, HoldError> {
-    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(file);
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(file);
     let mut file = opened.map_err(HoldError::Io)?;
     match file.try_lock() {
         Ok(()) => (),
@@ -51,7 +56,9 @@ mod tests {
         let file = folder.path().join("lock");
         let first = hold(&file);
         assert!(first.is_ok());
-        assert!(matches!(hold(&file), Err(HoldError::Taken(Some(pid))) if pid == std::process::id()));
+        assert!(
+            matches!(hold(&file), Err(HoldError::Taken(Some(pid))) if pid == std::process::id())
+        );
         drop(first);
         assert!(hold(&file).is_ok());
     }

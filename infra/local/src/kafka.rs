@@ -43,7 +43,11 @@ impl Kafka {
     /// Starts a broker, formatting its data first where there are none. Blocks for a second or two.
     pub fn start(parts: &Parts, options: KafkaOptions, tell: &Teller) -> Result<Self, ServerError> {
         let folder = folders::make(&options.folder)?;
-        let kind = KafkaKind { parts: parts.clone(), folder, temporary: options.temporary };
+        let kind = KafkaKind {
+            parts: parts.clone(),
+            folder,
+            temporary: options.temporary,
+        };
         let server = Server::start(Box::new(kind), options.port, tell)?;
         wire::make_offsets_topic(server.port());
         Ok(Self { server })
@@ -96,7 +100,8 @@ impl Kafka {
 
 /// Ends a Kafka that an earlier run left alive on `folder`. For whoever is about to remove the folder.
 pub(crate) fn end_orphan(folder: &Path) -> Result<Option<u32>, ServerError> {
-    process::end_stale(folder, &folder.join(PROPERTIES), Signal::TERM).map_err(|pid| ServerError::Stale { server: NAME, pid })
+    process::end_stale(folder, &folder.join(PROPERTIES), Signal::TERM)
+        .map_err(|pid| ServerError::Stale { server: NAME, pid })
 }
 
 struct KafkaKind {
@@ -128,8 +133,14 @@ impl Kind for KafkaKind {
 
     fn order(&self, port: u16, log: fs::File) -> Result<Order, ServerError> {
         let properties = self.properties();
-        fs::write(&properties, storage::properties(&self.data(), port, ports::any_free()))
-            .map_err(ServerError::doing(format!("write {}", properties.display())))?;
+        fs::write(
+            &properties,
+            storage::properties(&self.data(), port, ports::any_free()),
+        )
+        .map_err(ServerError::doing(format!(
+            "write {}",
+            properties.display()
+        )))?;
         let temporary = fresh(&self.folder.join("tmp"))?;
         let mut io_tmpdir = std::ffi::OsString::from("-Djava.io.tmpdir=");
         io_tmpdir.push(temporary);
@@ -151,11 +162,26 @@ impl Kind for KafkaKind {
         ];
         arguments.push(properties.into());
         let ending = if self.temporary {
-            Ending { signal: "KILL", grace: Duration::from_secs(2), remove: Some(self.folder.clone()) }
+            Ending {
+                signal: "KILL",
+                grace: Duration::from_secs(2),
+                remove: Some(self.folder.clone()),
+            }
         } else {
-            Ending { signal: "TERM", grace: Duration::from_secs(4), remove: None }
+            Ending {
+                signal: "TERM",
+                grace: Duration::from_secs(4),
+                remove: None,
+            }
         };
-        Ok(Order { program: fetch::java(), arguments, folder: self.folder.clone(), log, account: None, ending })
+        Ok(Order {
+            program: fetch::java(),
+            arguments,
+            folder: self.folder.clone(),
+            log,
+            account: None,
+            ending,
+        })
     }
 
     fn answers(&self, port: u16, _pid: u32) -> bool {
@@ -180,7 +206,8 @@ impl KafkaKind {
 /// `folder`, made anew.
 fn fresh(folder: &Path) -> Result<PathBuf, ServerError> {
     if folder.is_dir() {
-        fs::remove_dir_all(folder).map_err(ServerError::doing(format!("empty {}", folder.display())))?;
+        fs::remove_dir_all(folder)
+            .map_err(ServerError::doing(format!("empty {}", folder.display())))?;
     }
     fs::create_dir_all(folder).map_err(ServerError::doing(format!("make {}", folder.display())))?;
     Ok(folder.to_owned())

@@ -78,7 +78,10 @@ pub enum LocalError {
 }
 
 fn describe(holder: Option<u32>) -> String {
-    holder.map_or_else(|| "another process".to_owned(), |pid| format!("the process {pid}"))
+    holder.map_or_else(
+        || "another process".to_owned(),
+        |pid| format!("the process {pid}"),
+    )
 }
 
 impl LocalError {
@@ -127,12 +130,30 @@ impl Local {
         }
         let before = Ports::read(&folder);
         let (postgres, kafka) = start_missing(&options, &before, &folder, tell)?;
-        let database_url = postgres.as_ref().map(Postgres::url).or(options.given_database).unwrap_or_default();
-        let brokers = kafka.as_ref().map(Kafka::brokers).or(options.given_brokers).unwrap_or_default();
-        before.updated(postgres.as_ref(), kafka.as_ref()).write(&folder)?;
+        let database_url = postgres
+            .as_ref()
+            .map(Postgres::url)
+            .or(options.given_database)
+            .unwrap_or_default();
+        let brokers = kafka
+            .as_ref()
+            .map(Kafka::brokers)
+            .or(options.given_brokers)
+            .unwrap_or_default();
+        before
+            .updated(postgres.as_ref(), kafka.as_ref())
+            .write(&folder)?;
         let record = Record::new(&database_url, &brokers, postgres.as_ref(), kafka.as_ref());
         record.write(&folder)?;
-        Ok(Self { folder, record: Mutex::new(record), postgres, kafka, database_url, brokers, _hold: hold })
+        Ok(Self {
+            folder,
+            record: Mutex::new(record),
+            postgres,
+            kafka,
+            database_url,
+            brokers,
+            _hold: hold,
+        })
     }
 
     /// The folder of the data.
@@ -167,7 +188,10 @@ impl Local {
 
     /// Adds to `local.json` where the application listens.
     pub fn note_http(&self, address: SocketAddr) -> Result<(), LocalError> {
-        let mut record = self.record.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut record = self
+            .record
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         record.http = Some(address.to_string());
         record.write(&self.folder)
     }
@@ -226,13 +250,20 @@ fn take(folder: Option<PathBuf>) -> Result<(PathBuf, Hold), LocalError> {
     match hold(&folder.join("local.lock")) {
         Ok(hold) => Ok((folder, hold)),
         Err(HoldError::Taken(holder)) => Err(LocalError::Held { folder, holder }),
-        Err(HoldError::Io(source)) => Err(LocalError::Io { doing: format!("lock {}", folder.display()), source }),
+        Err(HoldError::Io(source)) => Err(LocalError::Io {
+            doing: format!("lock {}", folder.display()),
+            source,
+        }),
     }
 }
 
 /// The port of before if it can be had, so that what was configured with it still works.
 fn usual(before: Option<u16>, default: u16) -> Port {
-    Port::Prefer(before.filter(|port| ports::is_free(*port)).unwrap_or(default))
+    Port::Prefer(
+        before
+            .filter(|port| ports::is_free(*port))
+            .unwrap_or(default),
+    )
 }
 
 /// Starts what was not given, both at the same time.
@@ -242,34 +273,73 @@ fn start_missing(
     folder: &Path,
     tell: &Teller,
 ) -> Result<(Option<Postgres>, Option<Kafka>), LocalError> {
-    let (want_postgres, want_kafka) = (options.given_database.is_none(), options.given_brokers.is_none());
+    let (want_postgres, want_kafka) = (
+        options.given_database.is_none(),
+        options.given_brokers.is_none(),
+    );
     if !want_postgres && !want_kafka {
         return Ok((None, None));
     }
     let parts = fetch(tell)?;
     let postgres = || {
-        let port = options.postgres.unwrap_or_else(|| usual(before.postgres, DEFAULT_POSTGRES_PORT));
-        want_postgres.then(|| start_postgres(&parts, folder, port, tell)).transpose()
+        let port = options
+            .postgres
+            .unwrap_or_else(|| usual(before.postgres, DEFAULT_POSTGRES_PORT));
+        want_postgres
+            .then(|| start_postgres(&parts, folder, port, tell))
+            .transpose()
     };
     let kafka = || {
-        let port = options.kafka.unwrap_or_else(|| usual(before.kafka, DEFAULT_KAFKA_PORT));
-        want_kafka.then(|| start_kafka(&parts, folder, port, tell)).transpose()
+        let port = options
+            .kafka
+            .unwrap_or_else(|| usual(before.kafka, DEFAULT_KAFKA_PORT));
+        want_kafka
+            .then(|| start_kafka(&parts, folder, port, tell))
+            .transpose()
     };
     let (postgres, kafka) = std::thread::scope(|scope| {
         let postgres = scope.spawn(postgres);
         let kafka = kafka();
-        (postgres.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked)), kafka)
+        (
+            postgres
+                .join()
+                .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked)),
+            kafka,
+        )
     });
     Ok((postgres?, kafka?))
 }
 
-fn start_postgres(parts: &Parts, folder: &Path, port: Port, tell: &Teller) -> Result<Postgres, ServerError> {
-    let options = PostgresOptions { folder: folder.join("postgres"), port, fsync: true, temporary: false };
+fn start_postgres(
+    parts: &Parts,
+    folder: &Path,
+    port: Port,
+    tell: &Teller,
+) -> Result<Postgres, ServerError> {
+    let options = PostgresOptions {
+        folder: folder.join("postgres"),
+        port,
+        fsync: true,
+        temporary: false,
+    };
     Postgres::start(parts, options, tell)
 }
 
-fn start_kafka(parts: &Parts, folder: &Path, port: Port, tell: &Teller) -> Result<Kafka, ServerError> {
-    Kafka::start(parts, KafkaOptions { folder: folder.join("kafka"), port, temporary: false }, tell)
+fn start_kafka(
+    parts: &Parts,
+    folder: &Path,
+    port: Port,
+    tell: &Teller,
+) -> Result<Kafka, ServerError> {
+    Kafka::start(
+        parts,
+        KafkaOptions {
+            folder: folder.join("kafka"),
+            port,
+            temporary: false,
+        },
+        tell,
+    )
 }
 
 /// Removes what we put there and nothing else: somebody may have said `--data .`
@@ -287,7 +357,10 @@ fn wipe(folder: &Path) -> Result<(), LocalError> {
 
 fn remove(result: io::Result<()>, path: &Path) -> Result<(), LocalError> {
     match result {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LocalError::doing(format!("remove {}", path.display()))(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LocalError::doing(format!(
+            "remove {}",
+            path.display()
+        ))(error)),
         _ => Ok(()),
     }
 }

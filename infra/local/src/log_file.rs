@@ -25,7 +25,13 @@ impl LogFile {
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let begin = file.metadata()?.len();
-        Ok((Self { path: path.to_owned(), begin }, file))
+        Ok((
+            Self {
+                path: path.to_owned(),
+                begin,
+            },
+            file,
+        ))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -34,15 +40,22 @@ impl LogFile {
 
     /// The last lines this run has written.
     pub(crate) fn last_lines(&self) -> String {
-        let text = self.end_of_run().unwrap_or_else(|error| format!("(the log cannot be read: {error})"));
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let text = self
+            .end_of_run()
+            .unwrap_or_else(|error| format!("(the log cannot be read: {error})"));
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
         lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n")
     }
 
     fn end_of_run(&self) -> io::Result<String> {
         let mut file = File::open(&self.path)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(self.begin.max(length.saturating_sub(QUOTED_BYTES))))?;
+        file.seek(SeekFrom::Start(
+            self.begin.max(length.saturating_sub(QUOTED_BYTES)),
+        ))?;
         let mut bytes = Vec::new();
         file.take(QUOTED_BYTES).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -66,6 +79,9 @@ mod tests {
             writeln!(file, "line {line}").expect("write");
         }
         let quoted = log.last_lines();
-        assert!(quoted.starts_with("line 6\n") && quoted.ends_with("line 20"), "{quoted}");
+        assert!(
+            quoted.starts_with("line 6\n") && quoted.ends_with("line 20"),
+            "{quoted}"
+        );
     }
 }

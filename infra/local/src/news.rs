@@ -53,15 +53,38 @@ pub enum News {
 impl fmt::Display for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fetching(folder) => write!(f, "fetching PostgreSQL and Apache Kafka into {} (once, about 75 MB)", folder.display()),
-            Self::Downloaded(files) => write!(f, "fetching PostgreSQL and Apache Kafka: {files} files"),
-            Self::WaitingForAnotherFetch => write!(f, "another process is fetching PostgreSQL and Apache Kafka, waiting for it"),
+            Self::Fetching(folder) => write!(
+                f,
+                "fetching PostgreSQL and Apache Kafka into {} (once, about 75 MB)",
+                folder.display()
+            ),
+            Self::Downloaded(files) => {
+                write!(f, "fetching PostgreSQL and Apache Kafka: {files} files")
+            }
+            Self::WaitingForAnotherFetch => write!(
+                f,
+                "another process is fetching PostgreSQL and Apache Kafka, waiting for it"
+            ),
             Self::Unpacking => write!(f, "unpacking PostgreSQL"),
-            Self::Fetched(took) => write!(f, "fetched PostgreSQL and Apache Kafka in {:.1} s", took.as_secs_f32()),
-            Self::StoppedStale { server, pid } => write!(f, "stopped {server} of an earlier run (pid {pid})"),
-            Self::PortTaken { server, wanted, got } => write!(f, "port {wanted} is taken, {server} listens on {got}"),
+            Self::Fetched(took) => write!(
+                f,
+                "fetched PostgreSQL and Apache Kafka in {:.1} s",
+                took.as_secs_f32()
+            ),
+            Self::StoppedStale { server, pid } => {
+                write!(f, "stopped {server} of an earlier run (pid {pid})")
+            }
+            Self::PortTaken {
+                server,
+                wanted,
+                got,
+            } => write!(f, "port {wanted} is taken, {server} listens on {got}"),
             Self::Starting(server) => write!(f, "starting {server}"),
-            Self::Started { server, port, took } => write!(f, "{server} listens on 127.0.0.1:{port} (after {:.1} s)", took.as_secs_f32()),
+            Self::Started { server, port, took } => write!(
+                f,
+                "{server} listens on 127.0.0.1:{port} (after {:.1} s)",
+                took.as_secs_f32()
+            ),
         }
     }
 }
@@ -69,7 +92,10 @@ impl fmt::Display for News {
 impl News {
     /// Whether it passes: shown on a terminal while it lasts, left out of a log.
     fn passes(&self) -> bool {
-        matches!(self, Self::Downloaded(_) | Self::Unpacking | Self::Starting(_))
+        matches!(
+            self,
+            Self::Downloaded(_) | Self::Unpacking | Self::Starting(_)
+        )
     }
 }
 
@@ -95,7 +121,9 @@ pub fn to_stderr() -> Teller {
         }
         // Fetching ends with Fetched, starting with Started; between the two the spinner has something to say.
         match news {
-            News::Fetching(_) | News::Starting(_) => spinner.enable_steady_tick(Duration::from_millis(100)),
+            News::Fetching(_) | News::Starting(_) => {
+                spinner.enable_steady_tick(Duration::from_millis(100))
+            }
             News::Fetched(_) | News::Started { .. } => {
                 spinner.disable_steady_tick();
                 spinner.set_message("");

@@ -32,7 +32,9 @@ pub enum PortError {
     #[error("`{0}` is no address of the form 127.0.0.1:PORT")]
     Malformed(String),
     /// Another machine could reach a server that trusts everybody.
-    #[error("`{0}` is not on this machine only: local servers trust whoever reaches them, so they listen on 127.0.0.1")]
+    #[error(
+        "`{0}` is not on this machine only: local servers trust whoever reaches them, so they listen on 127.0.0.1"
+    )]
     NotLoopback(String),
 }
 
@@ -42,7 +44,9 @@ impl FromStr for Port {
     /// Reads `127.0.0.1:PORT`, `localhost:PORT` or `PORT`; port 0 means any free one.
     fn from_str(text: &str) -> Result<Self, PortError> {
         let (host, port) = text.rsplit_once(':').unwrap_or(("127.0.0.1", text));
-        let port: u16 = port.parse().map_err(|_| PortError::Malformed(text.to_owned()))?;
+        let port: u16 = port
+            .parse()
+            .map_err(|_| PortError::Malformed(text.to_owned()))?;
         match host {
             "127.0.0.1" | "localhost" if port == 0 => Ok(Self::Free),
             "127.0.0.1" | "localhost" => Ok(Self::Exactly(port)),
@@ -87,8 +91,14 @@ mod tests {
 
     #[test]
     fn an_address_others_can_reach_is_refused() {
-        assert_eq!("0.0.0.0:5433".parse::<Port>(), Err(PortError::NotLoopback("0.0.0.0:5433".into())));
-        assert_eq!("localhost:".parse::<Port>(), Err(PortError::Malformed("localhost:".into())));
+        assert_eq!(
+            "0.0.0.0:5433".parse::<Port>(),
+            Err(PortError::NotLoopback("0.0.0.0:5433".into()))
+        );
+        assert_eq!(
+            "localhost:".parse::<Port>(),
+            Err(PortError::Malformed("localhost:".into()))
+        );
     }
 
     #[test]

@@ -46,15 +46,30 @@ pub struct Postgres {
 
 impl Postgres {
     /// Starts a PostgreSQL, making its data first where there are none. Blocks for a second or two.
-    pub fn start(parts: &Parts, options: PostgresOptions, tell: &Teller) -> Result<Self, ServerError> {
+    pub fn start(
+        parts: &Parts,
+        options: PostgresOptions,
+        tell: &Teller,
+    ) -> Result<Self, ServerError> {
         let account = Account::to_drop_to()?;
         let folder = folders::make(&options.folder)?;
         folders::check_reach(&folder)?;
         if let Some(account) = account {
-            account.own(&folder).map_err(ServerError::doing(format!("hand over {}", folder.display())))?;
+            account.own(&folder).map_err(ServerError::doing(format!(
+                "hand over {}",
+                folder.display()
+            )))?;
         }
-        let kind = PostgresKind { parts: parts.clone(), folder, account, fsync: options.fsync, temporary: options.temporary };
-        Ok(Self { server: Server::start(Box::new(kind), options.port, tell)? })
+        let kind = PostgresKind {
+            parts: parts.clone(),
+            folder,
+            account,
+            fsync: options.fsync,
+            temporary: options.temporary,
+        };
+        Ok(Self {
+            server: Server::start(Box::new(kind), options.port, tell)?,
+        })
     }
 
     /// Where clients connect, as the superuser.
@@ -108,9 +123,14 @@ impl Postgres {
     }
 
     /// Runs one statement of SQL in `database` and returns its rows as text: enough to make a database without a driver.
-    pub async fn query(&self, database: &str, sql: &str) -> Result<Vec<Vec<Option<String>>>, ServerError> {
+    pub async fn query(
+        &self,
+        database: &str,
+        sql: &str,
+    ) -> Result<Vec<Vec<Option<String>>>, ServerError> {
         let (port, database, sql) = (self.port(), database.to_owned(), sql.to_owned());
-        let asked = tokio::task::spawn_blocking(move || Wire::connect(port, &database)?.query(&sql)).await;
+        let asked =
+            tokio::task::spawn_blocking(move || Wire::connect(port, &database)?.query(&sql)).await;
         asked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
     }
 }
@@ -118,7 +138,8 @@ impl Postgres {
 /// Ends a PostgreSQL that an earlier run left alive on `folder`. For whoever is about to remove the folder.
 pub(crate) fn end_orphan(folder: &Path) -> Result<Option<u32>, ServerError> {
     let data = folder.join(DATA);
-    let ended = process::end_stale(folder, &data, Signal::INT).map_err(|pid| ServerError::Stale { server: NAME, pid })?;
+    let ended = process::end_stale(folder, &data, Signal::INT)
+        .map_err(|pid| ServerError::Stale { server: NAME, pid })?;
     data::judge_postmaster_pid(&data)?;
     Ok(ended)
 }
@@ -151,7 +172,12 @@ impl Kind for PostgresKind {
 
     fn prepare(&self) -> Result<(), ServerError> {
         let initdb = self.parts.postgres_program("initdb");
-        data::make(&initdb, &self.data(), self.account, self.fsync && !self.temporary)
+        data::make(
+            &initdb,
+            &self.data(),
+            self.account,
+            self.fsync && !self.temporary,
+        )
     }
 
     fn order(&self, port: u16, log: std::fs::File) -> Result<Order, ServerError> {
@@ -167,15 +193,34 @@ impl Kind for PostgresKind {
             "logging_collector=off".to_owned(),
         ];
         let mut arguments = vec!["-D".into(), self.data().into()];
-        arguments.extend(settings.into_iter().flat_map(|setting| ["-c".into(), setting.into()]));
+        arguments.extend(
+            settings
+                .into_iter()
+                .flat_map(|setting| ["-c".into(), setting.into()]),
+        );
         let ending = if self.temporary {
             // Immediate shutdown: nothing is written, but shared memory is given back.
-            Ending { signal: "QUIT", grace: Duration::from_secs(2), remove: Some(self.folder.clone()) }
+            Ending {
+                signal: "QUIT",
+                grace: Duration::from_secs(2),
+                remove: Some(self.folder.clone()),
+            }
         } else {
-            Ending { signal: "INT", grace: Duration::from_secs(4), remove: None }
+            Ending {
+                signal: "INT",
+                grace: Duration::from_secs(4),
+                remove: None,
+            }
         };
         let program = self.parts.postgres_program("postgres");
-        Ok(Order { program, arguments, folder: self.folder.clone(), log, account: self.account, ending })
+        Ok(Order {
+            program,
+            arguments,
+            folder: self.folder.clone(),
+            log,
+            account: self.account,
+            ending,
+        })
     }
 
     fn answers(&self, port: u16, pid: u32) -> bool {

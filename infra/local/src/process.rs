@@ -60,12 +60,21 @@ pub(crate) fn end(pid: u32, mark: &Path, gentle: Signal) -> Result<(), u32> {
 
 /// The number in the first line of `file`.
 pub(crate) fn pid_in(file: &Path) -> Option<u32> {
-    fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
+    fs::read_to_string(file)
+        .ok()?
+        .lines()
+        .next()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// Whether a live process has this pid and `argument` among its arguments.
 pub(crate) fn has_argument(pid: u32, argument: &OsStr) -> bool {
-    command_line(pid).is_some_and(|line| line.split(|byte| *byte == 0).any(|one| one == argument.as_encoded_bytes()))
+    command_line(pid).is_some_and(|line| {
+        line.split(|byte| *byte == 0)
+            .any(|one| one == argument.as_encoded_bytes())
+    })
 }
 
 /// The arguments of a process, each ended by a zero byte. Empty for one that has ended and waits to be reaped.
@@ -77,8 +86,17 @@ fn command_line(pid: u32) -> Option<Vec<u8>> {
 /// The arguments of a process, each ended by a zero byte, as far as `ps` tells them apart: by spaces.
 #[cfg(not(target_os = "linux"))]
 fn command_line(pid: u32) -> Option<Vec<u8>> {
-    let output = std::process::Command::new("ps").args(["-ww", "-o", "args=", "-p", &pid.to_string()]).output().ok()?;
-    Some(output.stdout.into_iter().map(|byte| if byte.is_ascii_whitespace() { 0 } else { byte }).collect())
+    let output = std::process::Command::new("ps")
+        .args(["-ww", "-o", "args=", "-p", &pid.to_string()])
+        .output()
+        .ok()?;
+    Some(
+        output
+            .stdout
+            .into_iter()
+            .map(|byte| if byte.is_ascii_whitespace() { 0 } else { byte })
+            .collect(),
+    )
 }
 
 fn typed(pid: u32) -> Option<Pid> {
@@ -95,11 +113,21 @@ mod tests {
     fn a_stranger_who_got_the_pid_of_our_server_is_left_alone() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut stranger = Command::new("sleep").arg("60").spawn().expect("sleep");
-        fs::write(supervisor::pid_file(folder.path()), format!("{}\n", stranger.id())).expect("a pid file");
+        fs::write(
+            supervisor::pid_file(folder.path()),
+            format!("{}\n", stranger.id()),
+        )
+        .expect("a pid file");
 
-        assert_eq!(end_stale(folder.path(), &folder.path().join("data"), Signal::TERM), Ok(None));
+        assert_eq!(
+            end_stale(folder.path(), &folder.path().join("data"), Signal::TERM),
+            Ok(None)
+        );
 
-        assert!(stranger.try_wait().expect("its status").is_none(), "the stranger was ended");
+        assert!(
+            stranger.try_wait().expect("its status").is_none(),
+            "the stranger was ended"
+        );
         stranger.kill().expect("end it");
         stranger.wait().expect("reap it");
     }
@@ -108,10 +136,24 @@ mod tests {
     fn a_server_of_an_earlier_run_is_ended() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mark = folder.path().join("data");
-        // `sh` keeps the words after its script as arguments of its own, so they stand in its command line.
-        let mut server = Command::new("sh").args(["-c", "while :; do sleep 0.05; done"]).arg(&mark).spawn().expect("sh");
+        // `sh` keeps the words after its script as arguments of its own, so they stand in its command line. It ends by
+        // itself, in case this test does not end it.
+        let script = "n=0; while [ $n -lt 200 ]; do sleep 0.1; n=$((n+1)); done";
+        let mut server = Command::new("sh")
+            .args(["-c", script])
+            .arg(&mark)
+            .spawn()
+            .expect("sh");
         let pid = server.id();
         fs::write(supervisor::pid_file(folder.path()), format!("{pid}\n")).expect("a pid file");
+        // Right after `spawn` the system may not show a command line yet.
+        while !has_argument(pid, mark.as_os_str()) {
+            assert!(
+                server.try_wait().expect("its status").is_none(),
+                "it ended by itself"
+            );
+            std::thread::sleep(LOOK);
+        }
 
         assert_eq!(end_stale(folder.path(), &mark, Signal::TERM), Ok(Some(pid)));
 

@@ -67,7 +67,11 @@ struct Shared {
 
 impl Server {
     /// Starts it on the port asked for. Blocks for a second or two.
-    pub(crate) fn start(kind: Box<dyn Kind>, port: Port, tell: &Teller) -> Result<Self, ServerError> {
+    pub(crate) fn start(
+        kind: Box<dyn Kind>,
+        port: Port,
+        tell: &Teller,
+    ) -> Result<Self, ServerError> {
         let began = Instant::now();
         let name = kind.name();
         tell(&News::Starting(name));
@@ -77,9 +81,21 @@ impl Server {
         }
         kind.prepare()?;
         let (port, running) = start_somewhere(kind.as_ref(), port, tell)?;
-        tell(&News::Started { server: name, port, took: began.elapsed() });
+        tell(&News::Started {
+            server: name,
+            port,
+            took: began.elapsed(),
+        });
         let pid = AtomicU32::new(running.pid());
-        Ok(Self { shared: Arc::new(Shared { kind, port, pid, running: Mutex::new(Some(running)), _hold: hold }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                kind,
+                port,
+                pid,
+                running: Mutex::new(Some(running)),
+                _hold: hold,
+            }),
+        })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -95,7 +111,10 @@ impl Server {
     pub(crate) async fn start_again(&self) -> Result<(), ServerError> {
         self.apart(|shared| {
             let mut running = shared.lock();
-            if running.as_mut().is_some_and(|server| server.ended().is_none()) {
+            if running
+                .as_mut()
+                .is_some_and(|server| server.ended().is_none())
+            {
                 return Ok(());
             }
             let server = start_at(shared.kind.as_ref(), shared.port)?;
@@ -108,17 +127,25 @@ impl Server {
 
     /// Asks it to end and waits; whether it did so by itself.
     pub(crate) async fn stop(&self) -> bool {
-        self.apart(|shared| shared.end(shared.kind.gentle(), STOP_WITHIN)).await
+        self.apart(|shared| shared.end(shared.kind.gentle(), STOP_WITHIN))
+            .await
     }
 
     /// SIGKILL to the server's process, as a crash would be; returns when it is gone.
     pub(crate) async fn kill(&self) {
-        self.apart(|shared| shared.end(Signal::KILL, STOP_WITHIN)).await;
+        self.apart(|shared| shared.end(Signal::KILL, STOP_WITHIN))
+            .await;
     }
 
     /// Whether its process lives.
     pub(crate) async fn is_running(&self) -> bool {
-        self.apart(|shared| shared.lock().as_mut().is_some_and(|server| server.ended().is_none())).await
+        self.apart(|shared| {
+            shared
+                .lock()
+                .as_mut()
+                .is_some_and(|server| server.ended().is_none())
+        })
+        .await
     }
 
     /// The end of its log.
@@ -127,7 +154,10 @@ impl Server {
     }
 
     /// Runs what blocks on a thread that may.
-    async fn apart<T: Send + 'static>(&self, work: impl FnOnce(&Shared) -> T + Send + 'static) -> T {
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> T + Send + 'static,
+    ) -> T {
         let shared = self.shared.clone();
         match tokio::task::spawn_blocking(move || work(&shared)).await {
             Ok(done) => done,
@@ -144,7 +174,9 @@ impl Shared {
 
     fn end(&self, signal: Signal, limit: Duration) -> bool {
         let mut running = self.lock();
-        let gently = running.take().is_none_or(|mut server| server.end(signal, limit));
+        let gently = running
+            .take()
+            .is_none_or(|mut server| server.end(signal, limit));
         self.pid.store(0, Ordering::Release);
         gently
     }
@@ -153,11 +185,18 @@ impl Shared {
 fn take(kind: &dyn Kind) -> Result<Hold, ServerError> {
     hold(&kind.folder().join("held")).map_err(|error| match error {
         HoldError::Taken(pid) => ServerError::held(kind.name(), kind.folder(), pid),
-        HoldError::Io(source) => ServerError::Io { doing: format!("lock {}", kind.folder().display()), source },
+        HoldError::Io(source) => ServerError::Io {
+            doing: format!("lock {}", kind.folder().display()),
+            source,
+        },
     })
 }
 
-fn start_somewhere(kind: &dyn Kind, port: Port, tell: &Teller) -> Result<(u16, Supervised), ServerError> {
+fn start_somewhere(
+    kind: &dyn Kind,
+    port: Port,
+    tell: &Teller,
+) -> Result<(u16, Supervised), ServerError> {
     let wanted = match port {
         Port::Exactly(port) => return Ok((port, start_at(kind, port)?)),
         Port::Prefer(port) => Some(port),
@@ -165,7 +204,10 @@ fn start_somewhere(kind: &dyn Kind, port: Port, tell: &Teller) -> Result<(u16, S
     };
     // Between looking and listening somebody else may take the port, so a few tries.
     const TRIES: u32 = 4;
-    let mut candidates = wanted.filter(|port| ports::is_free(*port)).into_iter().chain(std::iter::repeat_with(ports::any_free));
+    let mut candidates = wanted
+        .filter(|port| ports::is_free(*port))
+        .into_iter()
+        .chain(std::iter::repeat_with(ports::any_free));
     let mut attempt = 1;
     loop {
         let port = candidates.next().unwrap_or(0);
@@ -174,7 +216,11 @@ fn start_somewhere(kind: &dyn Kind, port: Port, tell: &Teller) -> Result<(u16, S
             Err(error) => return Err(error),
             Ok(running) => {
                 if let Some(wanted) = wanted.filter(|wanted| *wanted != port) {
-                    tell(&News::PortTaken { server: kind.name(), wanted, got: port });
+                    tell(&News::PortTaken {
+                        server: kind.name(),
+                        wanted,
+                        got: port,
+                    });
                 }
                 return Ok((port, running));
             }
@@ -188,7 +234,10 @@ fn start_at(kind: &dyn Kind, port: u16) -> Result<Supervised, ServerError> {
     let patience = Instant::now() + Duration::from_secs(3);
     loop {
         if !ports::is_free(port) && Instant::now() > patience {
-            return Err(ServerError::PortTaken { server: kind.name(), port });
+            return Err(ServerError::PortTaken {
+                server: kind.name(),
+                port,
+            });
         }
         match run(kind, port) {
             Err(ServerError::PortTaken { .. }) if Instant::now() < patience => (),
@@ -201,7 +250,8 @@ fn start_at(kind: &dyn Kind, port: u16) -> Result<Supervised, ServerError> {
 
 fn run(kind: &dyn Kind, port: u16) -> Result<Supervised, ServerError> {
     let doing = |doing: &str| format!("{doing} {}", kind.name());
-    let (log, file) = LogFile::open(&log_path(kind)).map_err(ServerError::doing(doing("open the log of")))?;
+    let (log, file) =
+        LogFile::open(&log_path(kind)).map_err(ServerError::doing(doing("open the log of")))?;
     let order = kind.order(port, file)?;
     let mut running = Supervised::start(order).map_err(ServerError::doing(doing("start")))?;
     let until = Instant::now() + READY_WITHIN;
@@ -220,12 +270,23 @@ fn run(kind: &dyn Kind, port: u16) -> Result<Supervised, ServerError> {
 fn ended(kind: &dyn Kind, port: u16, log: &LogFile, status: String) -> ServerError {
     let said = log.last_lines();
     if said.contains("Address already in use") {
-        return ServerError::PortTaken { server: kind.name(), port };
+        return ServerError::PortTaken {
+            server: kind.name(),
+            port,
+        };
     }
     if kind.met_remains(&said) {
-        return ServerError::Remains { server: kind.name(), said };
+        return ServerError::Remains {
+            server: kind.name(),
+            said,
+        };
     }
-    ServerError::Ended { server: kind.name(), status, log: log.path().to_owned(), said }
+    ServerError::Ended {
+        server: kind.name(),
+        status,
+        log: log.path().to_owned(),
+        said,
+    }
 }
 
 fn log_path(kind: &dyn Kind) -> PathBuf {

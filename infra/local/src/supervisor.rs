@@ -64,9 +64,14 @@ impl Supervised {
         command.arg(order.ending.remove.unwrap_or_default());
         command.arg(&order.program).args(&order.arguments);
         command.current_dir(&order.folder).process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(order.log);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(order.log);
         // PostgreSQL obeys these (PGDATA, PGOPTIONS, PGPORT …); what the caller set them for is another server.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG"))
+        {
             command.env_remove(name);
         }
         command.env("LC_ALL", "C");
@@ -75,7 +80,11 @@ impl Supervised {
         }
         let mut shell = command.spawn()?;
         match read_pid(&mut shell) {
-            Ok(server) => Ok(Self { shell, server, grace: order.ending.grace }),
+            Ok(server) => Ok(Self {
+                shell,
+                server,
+                grace: order.ending.grace,
+            }),
             Err(error) => {
                 drop(shell.stdin.take());
                 shell.wait()?;
@@ -137,5 +146,7 @@ fn read_pid(shell: &mut Child) -> io::Result<u32> {
     let said = shell.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let mut line = String::new();
     BufReader::new(said.take(32)).read_line(&mut line)?;
-    line.trim().parse().map_err(|_| io::Error::other("the supervising shell did not start the server"))
+    line.trim()
+        .parse()
+        .map_err(|_| io::Error::other("the supervising shell did not start the server"))
 }

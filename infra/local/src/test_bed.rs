@@ -31,7 +31,14 @@ impl TestBed {
     /// # Panics
     /// If it cannot be started: then no test that needs it can say anything.
     pub async fn get() -> &'static Self {
-        let bed = apart(|| BED.get_or_init(|| Ok(Self { servers: start().map_err(|error| error.chain())?, handed_out: AtomicU32::new(1) })));
+        let bed = apart(|| {
+            BED.get_or_init(|| {
+                Ok(Self {
+                    servers: start().map_err(|error| error.chain())?,
+                    handed_out: AtomicU32::new(1),
+                })
+            })
+        });
         match bed.await {
             Ok(bed) => bed,
             Err(why) => panic!("the tests' PostgreSQL and Kafka did not start: {why}"),
@@ -89,7 +96,10 @@ impl OwnServers {
     pub async fn start() -> Self {
         match apart(start).await {
             Ok(servers) => servers,
-            Err(error) => panic!("a test's own PostgreSQL and Kafka did not start: {}", error.chain()),
+            Err(error) => panic!(
+                "a test's own PostgreSQL and Kafka did not start: {}",
+                error.chain()
+            ),
         }
     }
 
@@ -98,7 +108,11 @@ impl OwnServers {
     /// # Panics
     /// If it cannot be made.
     pub async fn fresh_database(&self, name: &str) -> String {
-        if let Err(error) = self.postgres.query("postgres", &format!("CREATE DATABASE {name}")).await {
+        if let Err(error) = self
+            .postgres
+            .query("postgres", &format!("CREATE DATABASE {name}"))
+            .await
+        {
             panic!("no database for the test: {}", error.chain());
         }
         self.postgres.url_of(name)
@@ -109,20 +123,41 @@ fn start() -> Result<OwnServers, ServerError> {
     let tell = fetching_only();
     let parts = fetch(&tell)?;
     let folder = TemporaryFolder::make()?;
-    let postgres = PostgresOptions { folder: folder.path().join("postgres"), port: Port::Free, fsync: true, temporary: true };
-    let kafka = KafkaOptions { folder: folder.path().join("kafka"), port: Port::Free, temporary: true };
+    let postgres = PostgresOptions {
+        folder: folder.path().join("postgres"),
+        port: Port::Free,
+        fsync: true,
+        temporary: true,
+    };
+    let kafka = KafkaOptions {
+        folder: folder.path().join("kafka"),
+        port: Port::Free,
+        temporary: true,
+    };
     let (postgres, kafka) = std::thread::scope(|scope| {
         let postgres = scope.spawn(|| Postgres::start(&parts, postgres, &tell));
         let kafka = Kafka::start(&parts, kafka, &tell);
-        (postgres.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked)), kafka)
+        (
+            postgres
+                .join()
+                .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked)),
+            kafka,
+        )
     });
-    Ok(OwnServers { postgres: postgres?, kafka: kafka?, _folder: folder })
+    Ok(OwnServers {
+        postgres: postgres?,
+        kafka: kafka?,
+        _folder: folder,
+    })
 }
 
 /// The first run fetches for a while and says so; otherwise tests are quiet.
 fn fetching_only() -> Teller {
     std::sync::Arc::new(|news| {
-        if matches!(news, News::Fetching(_) | News::WaitingForAnotherFetch | News::Fetched(_)) {
+        if matches!(
+            news,
+            News::Fetching(_) | News::WaitingForAnotherFetch | News::Fetched(_)
+        ) {
             eprintln!("{news}");
         }
     })

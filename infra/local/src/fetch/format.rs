@@ -19,20 +19,39 @@ pub(super) fn bootstrap(java: &Path, building: &Path) -> Result<(), FetchError> 
     fs::create_dir_all(&folder).map_err(FetchError::doing(format!("make {}", folder.display())))?;
     let properties = folder.join("server.properties");
     let text = crate::kafka::properties(&data, 1, 2);
-    fs::write(&properties, text).map_err(FetchError::doing(format!("write {}", properties.display())))?;
+    fs::write(&properties, text)
+        .map_err(FetchError::doing(format!("write {}", properties.display())))?;
     let output = Command::new(java)
-        .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
+        .args([
+            "-Xmx256m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+        ])
         .arg(building.join("lib/*"))
-        .args(["kafka.tools.StorageTool", "format", "--ignore-formatted", "--cluster-id", "jangbu-bootstrap-0000A", "--config"])
+        .args([
+            "kafka.tools.StorageTool",
+            "format",
+            "--ignore-formatted",
+            "--cluster-id",
+            "jangbu-bootstrap-0000A",
+            "--config",
+        ])
         .arg(&properties)
         .stdin(Stdio::null())
         .output()
         .map_err(FetchError::doing("start java"))?;
     if !output.status.success() {
-        let said = [output.stdout, output.stderr].map(|part| String::from_utf8_lossy(&part).into_owned()).concat();
-        return Err(FetchError::Format { status: output.status.to_string(), said });
+        let said = [output.stdout, output.stderr]
+            .map(|part| String::from_utf8_lossy(&part).into_owned())
+            .concat();
+        return Err(FetchError::Format {
+            status: output.status.to_string(),
+            said,
+        });
     }
     let made = data.join(BOOTSTRAP);
-    fs::rename(&made, building.join(BOOTSTRAP)).map_err(FetchError::doing(format!("keep {}", made.display())))?;
+    fs::rename(&made, building.join(BOOTSTRAP))
+        .map_err(FetchError::doing(format!("keep {}", made.display())))?;
     super::remove(&folder)
 }

@@ -20,16 +20,31 @@ const QUOTED_LINES: usize = 12;
 pub(super) fn run(pom: &Path, parts: &Path, tell: &Teller) -> Result<(), FetchError> {
     let (reader, writer) = io::pipe().map_err(FetchError::doing("make a pipe"))?;
     let mut command = Command::new("mvn");
-    command.args(["--batch-mode", "-Dstyle.color=never", "generate-resources", "-f"]).arg(pom);
+    command
+        .args([
+            "--batch-mode",
+            "-Dstyle.color=never",
+            "generate-resources",
+            "-f",
+        ])
+        .arg(pom);
     command.arg(format!("-Dparts={}", parts.display()));
-    let errors = writer.try_clone().map_err(FetchError::doing("make a pipe"))?;
+    let errors = writer
+        .try_clone()
+        .map_err(FetchError::doing("make a pipe"))?;
     // In the folder of the pom, lest a `.mvn` of the caller's folder be obeyed.
-    command.current_dir(parts).stdin(Stdio::null()).stdout(writer).stderr(errors);
+    command
+        .current_dir(parts)
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(errors);
     let spawned = command.spawn();
     // The command holds the pipe's writing end: while it lives, reading would never end.
     drop(command);
     let mut maven = match spawned {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(programs::missing_maven()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(programs::missing_maven());
+        }
         other => other.map_err(FetchError::doing("start maven"))?,
     };
     let said = listen(reader, &mut maven, tell);
@@ -37,7 +52,10 @@ pub(super) fn run(pom: &Path, parts: &Path, tell: &Teller) -> Result<(), FetchEr
     if status.success() {
         return Ok(());
     }
-    Err(FetchError::Maven { status: status.to_string(), said: quote(said) })
+    Err(FetchError::Maven {
+        status: status.to_string(),
+        said: quote(said),
+    })
 }
 
 /// Follows Maven until it closes its output; ends it if it falls silent.
@@ -62,7 +80,10 @@ fn listen(reader: PipeReader, maven: &mut Child, tell: &Teller) -> Vec<String> {
                 Ok(line) if line.contains("Downloading from") => (),
                 Ok(line) => said.push(line),
                 Err(RecvTimeoutError::Timeout) => {
-                    said.push(format!("[ERROR] nothing for {} s, given up", LONGEST_SILENCE.as_secs()));
+                    said.push(format!(
+                        "[ERROR] nothing for {} s, given up",
+                        LONGEST_SILENCE.as_secs()
+                    ));
                     // A kill fails only if it has just ended by itself.
                     let _ = maven.kill();
                 }
@@ -74,9 +95,17 @@ fn listen(reader: PipeReader, maven: &mut Child, tell: &Teller) -> Vec<String> {
 
 /// What Maven marked as errors, or else its last words.
 fn quote(said: Vec<String>) -> String {
-    let errors: Vec<&String> = said.iter().filter(|line| line.starts_with("[ERROR]")).take(QUOTED_LINES).collect();
+    let errors: Vec<&String> = said
+        .iter()
+        .filter(|line| line.starts_with("[ERROR]"))
+        .take(QUOTED_LINES)
+        .collect();
     if !errors.is_empty() {
-        return errors.into_iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+        return errors
+            .into_iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("\n");
     }
     let mut last: VecDeque<String> = said.into();
     while last.len() > QUOTED_LINES {

@@ -20,7 +20,11 @@ pub(crate) fn java() -> PathBuf {
 /// Java, seen to run and to be new enough.
 pub(super) fn checked_java() -> Result<PathBuf, FetchError> {
     let java = java();
-    let found = match Command::new(&java).arg("-version").stdin(Stdio::null()).output() {
+    let found = match Command::new(&java)
+        .arg("-version")
+        .stdin(Stdio::null())
+        .output()
+    {
         Err(error) => format!("{}: {error}", java.display()),
         // Java writes its version to stderr; so does the stub that macOS has in its place.
         Ok(output) => {
@@ -31,13 +35,27 @@ pub(super) fn checked_java() -> Result<PathBuf, FetchError> {
             said.lines().next().unwrap_or("it says nothing").to_owned()
         }
     };
-    let install = install_line("default-jdk-headless", "java-latest-openjdk-headless", "jdk-openjdk", "openjdk21-jdk", "openjdk");
-    Err(FetchError::Missing { program: "java (a JDK, 17 or newer)", found, install })
+    let install = install_line(
+        "default-jdk-headless",
+        "java-latest-openjdk-headless",
+        "jdk-openjdk",
+        "openjdk21-jdk",
+        "openjdk",
+    );
+    Err(FetchError::Missing {
+        program: "java (a JDK, 17 or newer)",
+        found,
+        install,
+    })
 }
 
 pub(super) fn missing_maven() -> FetchError {
     let install = install_line("maven", "maven", "maven", "maven", "maven");
-    FetchError::Missing { program: "mvn (Maven 3.6 or newer)", found: "no `mvn` in PATH".to_owned(), install }
+    FetchError::Missing {
+        program: "mvn (Maven 3.6 or newer)",
+        found: "no `mvn` in PATH".to_owned(),
+        install,
+    }
 }
 
 fn install_line(apt: &str, dnf: &str, pacman: &str, apk: &str, brew: &str) -> String {
@@ -51,11 +69,15 @@ fn install_line(apt: &str, dnf: &str, pacman: &str, apk: &str, brew: &str) -> St
     lines
         .into_iter()
         .find(|(manager, _)| is_in_path(manager))
-        .map_or_else(|| "install it with your system's package manager".to_owned(), |(_, line)| line)
+        .map_or_else(
+            || "install it with your system's package manager".to_owned(),
+            |(_, line)| line,
+        )
 }
 
 fn is_in_path(program: &str) -> bool {
-    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 /// The number in `openjdk version "17.0.15" 2025-04-15`; 8 where the old counting says `"1.8.0_392"`.
@@ -74,10 +96,19 @@ mod tests {
 
     #[test]
     fn the_version_of_java_is_read_in_both_countings() {
-        assert_eq!(major_version("openjdk version \"17.0.15\" 2025-04-15"), Some(17));
-        assert_eq!(major_version("openjdk version \"25-ea\" 2025-09-16"), Some(25));
+        assert_eq!(
+            major_version("openjdk version \"17.0.15\" 2025-04-15"),
+            Some(17)
+        );
+        assert_eq!(
+            major_version("openjdk version \"25-ea\" 2025-09-16"),
+            Some(25)
+        );
         assert_eq!(major_version("java version \"1.8.0_392\""), Some(8));
-        assert_eq!(major_version("The operation couldn't be completed. Unable to locate a Java Runtime."), None);
+        assert_eq!(
+            major_version("The operation couldn't be completed. Unable to locate a Java Runtime."),
+            None
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ use super::FetchError;
 
 /// Unpacks the one `.txz` that lies in `folder`.
 pub(super) fn txz_in(folder: &Path, target: &Path) -> Result<(), FetchError> {
-    let listed = fs::read_dir(folder).map_err(FetchError::doing(format!("list {}", folder.display())))?;
+    let listed =
+        fs::read_dir(folder).map_err(FetchError::doing(format!("list {}", folder.display())))?;
     let path = listed
         .filter_map(Result::ok)
         .map(|entry| entry.path())
@@ -22,7 +23,9 @@ pub(super) fn txz_in(folder: &Path, target: &Path) -> Result<(), FetchError> {
     fs::create_dir_all(target).map_err(FetchError::doing(format!("make {}", target.display())))?;
     let mut archive = Archive::new(XzReader::new(BufReader::new(file), true));
     archive.set_preserve_permissions(true);
-    archive.unpack(target).map_err(FetchError::doing(format!("unpack {}", path.display())))
+    archive
+        .unpack(target)
+        .map_err(FetchError::doing(format!("unpack {}", path.display())))
 }
 
 /// Lets every account read what root fetched, whatever root's umask is: PostgreSQL runs as another.
@@ -35,7 +38,11 @@ pub(super) fn let_others_read(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     let mode = meta.permissions().mode();
-    let pass = if meta.is_dir() || mode & OWNER_RUNS != 0 { PASS } else { 0 };
+    let pass = if meta.is_dir() || mode & OWNER_RUNS != 0 {
+        PASS
+    } else {
+        0
+    };
     fs::set_permissions(path, fs::Permissions::from_mode(mode | READ | pass))?;
     if meta.is_dir() {
         for entry in fs::read_dir(path)? {

@@ -46,16 +46,23 @@ pub(super) fn format(data: &Path, bootstrap: &Path) -> Result<(), ServerError> {
         return Ok(());
     }
     let new = super::fresh(&data.with_extension("new"))?;
-    let meta = format!("version=1\nnode.id=1\ncluster.id={}\ndirectory.id={}\n", kafka_uuid(), kafka_uuid());
+    let meta = format!(
+        "version=1\nnode.id=1\ncluster.id={}\ndirectory.id={}\n",
+        kafka_uuid(),
+        kafka_uuid()
+    );
     fs::write(new.join(META), meta).map_err(ServerError::doing(format!("write {META}")))?;
-    fs::copy(bootstrap, new.join("bootstrap.checkpoint")).map_err(ServerError::doing("copy bootstrap.checkpoint"))?;
+    fs::copy(bootstrap, new.join("bootstrap.checkpoint"))
+        .map_err(ServerError::doing("copy bootstrap.checkpoint"))?;
     fs::rename(&new, data).map_err(ServerError::doing(format!("rename {}", new.display())))
 }
 
 /// The cluster that `data` belongs to.
 pub(super) fn cluster_id(data: &Path) -> Option<String> {
     let meta = fs::read_to_string(data.join(META)).ok()?;
-    meta.lines().find_map(|line| line.strip_prefix("cluster.id=")).map(str::to_owned)
+    meta.lines()
+        .find_map(|line| line.strip_prefix("cluster.id="))
+        .map(str::to_owned)
 }
 
 /// A new UUID as Kafka writes them: base64 with `-` and `_`, unpadded. The first is the time, so none begins with `-`,
@@ -68,7 +75,9 @@ fn kafka_uuid() -> String {
         21 => (bits << 4) & 63,
         _ => (bits >> (122 - 6 * index)) & 63,
     };
-    (0..22).map(|index| char::from(ALPHABET[digit(index) as usize])).collect()
+    (0..22)
+        .map(|index| char::from(ALPHABET[digit(index) as usize]))
+        .collect()
 }
 
 #[cfg(test)]

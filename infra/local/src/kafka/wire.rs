@@ -27,7 +27,9 @@ pub(super) fn cluster_id(port: u16) -> io::Result<String> {
         answer.skip(4)?;
         answer.text()?;
     }
-    answer.text()?.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    answer
+        .text()?
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Asks for the coordinator of some group, for which a new broker makes `__consumer_offsets`: the first real group then
@@ -43,10 +45,18 @@ pub(super) fn make_offsets_topic(port: u16) {
 fn ask(port: u16, key: i16, version: i16, body: &[u8]) -> io::Result<Vec<u8>> {
     const CORRELATION: [u8; 4] = *b"jang";
     const NO_CLIENT_ID: [u8; 2] = [0xff, 0xff];
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), LIMIT)?;
+    let mut stream =
+        TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
-    let request = [&key.to_be_bytes()[..], &version.to_be_bytes(), &CORRELATION, &NO_CLIENT_ID, body].concat();
+    let request = [
+        &key.to_be_bytes()[..],
+        &version.to_be_bytes(),
+        &CORRELATION,
+        &NO_CLIENT_ID,
+        body,
+    ]
+    .concat();
     stream.write_all(&[&(request.len() as u32).to_be_bytes()[..], &request].concat())?;
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
@@ -72,14 +82,20 @@ impl Answer<'_> {
     }
 
     fn int(&mut self) -> io::Result<i32> {
-        let (head, rest) = self.0.split_first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (head, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         self.0 = rest;
         Ok(i32::from_be_bytes(*head))
     }
 
     /// A text with its length before it; a negative length means none.
     fn text(&mut self) -> io::Result<Option<String>> {
-        let (head, rest) = self.0.split_first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (head, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         self.0 = rest;
         let Ok(length) = usize::try_from(i16::from_be_bytes(*head)) else {
             return Ok(None);

@@ -28,13 +28,23 @@ struct Pids {
 }
 
 impl Record {
-    pub(super) fn new(database_url: &str, brokers: &str, postgres: Option<&Postgres>, kafka: Option<&Kafka>) -> Self {
+    pub(super) fn new(
+        database_url: &str,
+        brokers: &str,
+        postgres: Option<&Postgres>,
+        kafka: Option<&Kafka>,
+    ) -> Self {
         let pids = Pids {
             jangbu: std::process::id(),
             kafka: kafka.and_then(Kafka::pid),
             postgres: postgres.and_then(Postgres::pid),
         };
-        Self { http: None, kafka: brokers.to_owned(), postgres: database_url.to_owned(), pids }
+        Self {
+            http: None,
+            kafka: brokers.to_owned(),
+            postgres: database_url.to_owned(),
+            pids,
+        }
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<(), LocalError> {
@@ -61,12 +71,18 @@ pub(super) struct Ports {
 impl Ports {
     /// A file that cannot be read is no reason to refuse: then the defaults are tried.
     pub(super) fn read(folder: &Path) -> Self {
-        fs::read(Self::file(folder)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+        fs::read(Self::file(folder))
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default()
     }
 
     /// A server that was given this time keeps the port it had.
     pub(super) fn updated(self, postgres: Option<&Postgres>, kafka: Option<&Kafka>) -> Self {
-        Self { kafka: kafka.map(Kafka::port).or(self.kafka), postgres: postgres.map(Postgres::port).or(self.postgres) }
+        Self {
+            kafka: kafka.map(Kafka::port).or(self.kafka),
+            postgres: postgres.map(Postgres::port).or(self.postgres),
+        }
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<(), LocalError> {
@@ -85,7 +101,12 @@ fn write(file: &Path, value: &impl Serialize) -> Result<(), LocalError> {
         let mut text = serde_json::to_vec_pretty(value)?;
         text.push(b'\n');
         let _ = fs::remove_file(&new);
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?.write_all(&text)?;
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)?
+            .write_all(&text)?;
         fs::rename(&new, file)
     };
     written().map_err(LocalError::doing(format!("write {}", file.display())))

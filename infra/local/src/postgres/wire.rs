@@ -51,7 +51,9 @@ impl Wire {
         let mut message: Vec<u8> = tag.into_iter().collect();
         message.extend((body.len() as u32 + 4).to_be_bytes());
         message.extend(body);
-        self.stream.write_all(&message).map_err(ServerError::doing("write to PostgreSQL"))
+        self.stream
+            .write_all(&message)
+            .map_err(ServerError::doing("write to PostgreSQL"))
     }
 
     /// Reads up to ReadyForQuery. An error is kept until then, since after one in a query the session goes on.
@@ -62,13 +64,25 @@ impl Wire {
             let (tag, body) = match self.receive() {
                 Ok(message) => message,
                 // The server ends a session it refuses to begin, right after saying why.
-                Err(error) => return Err(refused.unwrap_or(ServerError::Io { doing: "read from PostgreSQL".to_owned(), source: error })),
+                Err(error) => {
+                    return Err(refused.unwrap_or(ServerError::Io {
+                        doing: "read from PostgreSQL".to_owned(),
+                        source: error,
+                    }));
+                }
             };
             match tag {
                 b'Z' => return refused.map_or(Ok(rows), Err),
                 b'E' => refused = Some(ServerError::Refused(words_of_error(&body))),
-                b'D' => rows.push(row(&body).ok_or_else(|| ServerError::Refused("a row that is none".to_owned()))?),
-                b'R' if body != [0; 4] => return Err(ServerError::Refused("it wants a password, so it is not ours".to_owned())),
+                b'D' => rows.push(
+                    row(&body)
+                        .ok_or_else(|| ServerError::Refused("a row that is none".to_owned()))?,
+                ),
+                b'R' if body != [0; 4] => {
+                    return Err(ServerError::Refused(
+                        "it wants a password, so it is not ours".to_owned(),
+                    ));
+                }
                 _ => (),
             }
         }
@@ -78,7 +92,9 @@ impl Wire {
         let mut head = [0; 5];
         self.stream.read_exact(&mut head)?;
         let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
-        let length = length.checked_sub(4).filter(|length| *length <= LARGEST_MESSAGE);
+        let length = length
+            .checked_sub(4)
+            .filter(|length| *length <= LARGEST_MESSAGE);
         let mut body = vec![0; length.ok_or(io::ErrorKind::InvalidData)?];
         self.stream.read_exact(&mut body)?;
         Ok((head[0], body))
@@ -101,7 +117,11 @@ fn words_of_error(body: &[u8]) -> String {
             .find(|field| field.first() == Some(&kind))
             .map(|field| String::from_utf8_lossy(&field[1..]).into_owned())
     };
-    format!("{} ({})", field(b'M').unwrap_or_default(), field(b'C').unwrap_or_default())
+    format!(
+        "{} ({})",
+        field(b'M').unwrap_or_default(),
+        field(b'C').unwrap_or_default()
+    )
 }
 
 fn row(body: &[u8]) -> Option<Row> {
@@ -127,13 +147,19 @@ mod tests {
     #[test]
     fn a_row_is_read_with_its_nulls_and_a_cut_one_is_refused() {
         let body = [&[0, 3, 0, 0, 0, 2][..], b"42", &[0xff; 4], &[0, 0, 0, 0]].concat();
-        assert_eq!(row(&body), Some(vec![Some("42".to_owned()), None, Some(String::new())]));
+        assert_eq!(
+            row(&body),
+            Some(vec![Some("42".to_owned()), None, Some(String::new())])
+        );
         assert_eq!(row(&body[..7]), None);
     }
 
     #[test]
     fn an_error_is_told_in_the_words_and_the_code_of_the_server() {
         let body = b"SFATAL\0C57P03\0Mthe database system is starting up\0\0";
-        assert_eq!(words_of_error(body), "the database system is starting up (57P03)");
+        assert_eq!(
+            words_of_error(body),
+            "the database system is starting up (57P03)"
+        );
     }
 }

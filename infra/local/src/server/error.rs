@@ -110,12 +110,24 @@ impl ServerError {
     }
 
     pub(crate) fn held(server: &'static str, folder: &Path, pid: Option<u32>) -> Self {
-        let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("the process {pid}"));
-        Self::Held { server, folder: folder.to_owned(), holder }
+        let holder = pid.map_or_else(
+            || "another process".to_owned(),
+            |pid| format!("the process {pid}"),
+        );
+        Self::Held {
+            server,
+            folder: folder.to_owned(),
+            holder,
+        }
     }
 
     pub(super) fn silent(server: &'static str, limit: Duration, log: &LogFile) -> Self {
-        Self::Silent { server, seconds: limit.as_secs(), log: log.path().to_owned(), said: log.last_lines() }
+        Self::Silent {
+            server,
+            seconds: limit.as_secs(),
+            log: log.path().to_owned(),
+            said: log.last_lines(),
+        }
     }
 
     /// The error and all its causes in one line, for where nobody else prints the chain.
