@@ -54,6 +54,12 @@ impl RunToken {
         self.0.store(true, Ordering::SeqCst);
     }
 
+    /// Whether both are of the same run.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether it was revoked.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
@@ -178,6 +184,27 @@ pub enum Failure {
     /// History was restored under us; nothing is done until an operator has looked.
     #[error("the store's history was changed under us: {0}")]
     Forked(String),
+}
+
+impl Failure {
+    /// The failure's name, as metrics bear it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::Late => "late",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::CommandIdReused => "command_id_reused",
+            Self::VersionMismatch { .. } => "version_mismatch",
+            Self::PolicyRefused(_) => "policy_refused",
+            Self::Revoked => "revoked",
+            Self::RefusedAsData(_) => "refused_as_data",
+            Self::Defect(_) => "defect",
+            Self::ShuttingDown => "shutting_down",
+            Self::Forked(_) => "forked",
+        }
+    }
 }
 
 /// What the engine says to a submission.

@@ -1,0 +1,8 @@
+//! The rules of the engine, on the memory store.
+
+mod bench;
+mod faults;
+mod judgement;
+mod plain;
+mod shelf;
+mod two_processes;
