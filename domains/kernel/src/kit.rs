@@ -1,12 +1,14 @@
-//! The test kit of a domain: `given(events).when(command).then(events)`, one breath a rule.
+//! The test kit of a domain: `given(events).when(command).then(events)`, and for a policy
+//! `whenever(id, event).by(policy).asks(…)`: one breath a rule.
 
 use std::fmt::Debug;
 
 use chrono::DateTime;
+use event_schemas::Event;
 use event_schemas::event::IntoEvents;
 use uuid::Uuid;
 
-use crate::{Actor, Aggregate, Context, Outcome};
+use crate::{Actor, Aggregate, Asks, Context, Heard, Outcome};
 
 /// An aggregate with a history, waiting for a command.
 #[derive(Debug)]
@@ -96,5 +98,56 @@ impl<A: Aggregate + Debug> Answered<A> {
             Outcome::Refused(reason) => assert_eq!(reason, why.into()),
             other => panic!("expected a refusal, got {other:?}"),
         }
+    }
+}
+
+/// An event that was heard, waiting for a policy.
+#[derive(Debug)]
+pub struct Whenever<E: Event> {
+    event: E,
+    heard: Heard<E>,
+}
+
+/// What a policy asked.
+#[derive(Debug)]
+pub struct Asked<A: Aggregate>(Asks<A>);
+
+/// An event said by the aggregate with that id.
+pub fn whenever<E: Event>(id: E::Id, event: E) -> Whenever<E> {
+    Whenever {
+        event,
+        heard: Heard::new(id, 1, DateTime::UNIX_EPOCH),
+    }
+}
+
+impl<E: Event> Whenever<E> {
+    /// Lets a policy hear it.
+    pub fn by<A: Aggregate>(self, policy: impl Fn(&E, &Heard<E>) -> Asks<A>) -> Asked<A> {
+        Asked(policy(&self.event, &self.heard))
+    }
+}
+
+impl<A: Aggregate<Command: PartialEq>> Asked<A> {
+    /// It asks exactly this, in this order.
+    ///
+    /// # Panics
+    /// When it asks anything else.
+    #[track_caller]
+    pub fn asks(self, expected: impl IntoIterator<Item = (A::Id, A::Command)>) {
+        let asked: Vec<_> = self
+            .0
+            .into_iter()
+            .map(|ask| (ask.id, ask.command))
+            .collect();
+        assert_eq!(asked, expected.into_iter().collect::<Vec<_>>());
+    }
+
+    /// It asks nothing.
+    ///
+    /// # Panics
+    /// When it asks anything.
+    #[track_caller]
+    pub fn asks_nothing(self) {
+        self.asks([]);
     }
 }
