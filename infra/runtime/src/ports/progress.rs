@@ -23,7 +23,7 @@ pub struct Mark {
 /// An event that waits for somebody to look at it, or for a binary that understands it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
-    /// The row's number: rows of one key are redriven in its order.
+    /// The row's number, given by the ledger when it is parked (what it is before does not matter).
     pub number: i64,
     /// The context that parked it.
     pub context: String,
@@ -31,7 +31,7 @@ pub struct Parked {
     pub topic: String,
     /// Its key (the aggregate's id).
     pub key: String,
-    /// Its position in the store.
+    /// Its position in the store: rows of one key are redriven in its order.
     pub position: u64,
     /// The record as it was read.
     pub record: LogRecord,
@@ -76,23 +76,25 @@ pub trait Progress: Send + Sync + 'static {
     /// Moves marks forward; one that would move back stays.
     async fn advance(&self, context: &str, marks: &[Mark]) -> Result<(), StoreError>;
 
-    /// Parks an event. If others of its key are parked it goes behind them. Parking the same event again changes nothing.
+    /// Parks an event. If others of its key are parked it stands among them by its position. Parking the same event
+    /// (context, topic, key and position) again adds the policies it owes, and `unknown` stays true if either said so;
+    /// nothing else changes.
     async fn park(&self, parked: &Parked) -> Result<(), StoreError>;
     /// The keys (topic, key) of a context under which something is parked.
     async fn parked_keys(&self, context: &str) -> Result<Vec<(String, String)>, StoreError>;
-    /// Appends the event behind a parked key, under a lock on the key's first row; false if nothing is parked under
-    /// that key any more, and then nothing was done.
+    /// Parks the event only if something is parked under its key, under a lock on the key's first row, so that the
+    /// last row cannot be served at the same moment. False if nothing is, and then nothing was done.
     async fn park_behind(&self, parked: &Parked) -> Result<bool, StoreError>;
-    /// Parked rows of a context in order; of one key if given; at most `limit`.
+    /// Parked rows of a context, at most `limit`: of one key (topic, key) by position; of all, the oldest row first.
     async fn parked(
         &self,
         context: &str,
         key: Option<(&str, &str)>,
         limit: usize,
     ) -> Result<Vec<Parked>, StoreError>;
-    /// Notes that these policies have been served; the row goes when none is owed. True when the row went.
+    /// Notes that these policies have been served; the row goes when none is owed. True when the row is gone.
     async fn served(&self, number: i64, policies: &[String]) -> Result<bool, StoreError>;
-    /// Whom a parked row of an unknown type owes, once a binary knows.
+    /// Adds whom a parked row of an unknown type owes, once a binary knows.
     async fn owe(&self, number: i64, policies: &[String]) -> Result<(), StoreError>;
 
     /// Whether the context reacts.
