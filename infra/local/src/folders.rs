@@ -81,11 +81,21 @@ pub(crate) fn temporary() -> PathBuf {
     }
 }
 
-/// Makes `folder`, absolute and without links in it, so that a command line naming it can be recognised later.
+/// Makes `folder`, absolute and without links in it, so that a command line naming it can be recognised later. What root
+/// makes others may pass, whatever its umask: see above.
 pub(crate) fn make(folder: &Path) -> Result<PathBuf, FolderError> {
-    fs::create_dir_all(folder)
-        .and_then(|()| folder.canonicalize())
-        .map_err(FolderError::at(folder))
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .filter(|step| !step.as_os_str().is_empty() && !step.exists())
+        .collect();
+    fs::create_dir_all(folder).map_err(FolderError::at(folder))?;
+    if account::is_root() {
+        for made in missing {
+            fs::set_permissions(made, fs::Permissions::from_mode(0o755))
+                .map_err(FolderError::at(made))?;
+        }
+    }
+    folder.canonicalize().map_err(FolderError::at(folder))
 }
 
 /// Refuses a folder that the account PostgreSQL drops to could not reach.

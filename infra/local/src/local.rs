@@ -1,6 +1,10 @@
 //! The pair a developer keeps: its data survive restarts, its ports stay the same, one process has it at a time.
 
+mod error;
+mod missing;
 mod record;
+
+pub use error::LocalError;
 
 use std::fs;
 use std::io;
@@ -9,21 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use thiserror::Error;
-
-use crate::fetch::{FetchError, Parts, fetch};
-use crate::folders::{self, FolderError};
+use crate::folders;
 use crate::hold::{Hold, HoldError, hold};
-use crate::kafka::{Kafka, KafkaOptions};
+use crate::kafka::Kafka;
 use crate::news::Teller;
-use crate::ports::{self, Port};
-use crate::postgres::{Postgres, PostgresOptions};
-use crate::server::ServerError;
+use crate::ports::Port;
+use crate::postgres::Postgres;
 
 use record::{Ports, Record};
-
-const DEFAULT_POSTGRES_PORT: u16 = 5433;
-const DEFAULT_KAFKA_PORT: u16 = 9092;
 
 /// How often [`Local::server_lost`] looks.
 const WATCH: Duration = Duration::from_millis(250);
@@ -39,56 +36,10 @@ pub struct LocalOptions {
     pub kafka: Option<Port>,
     /// Where PostgreSQL listens: by default where it did before, or 5433, or any free port.
     pub postgres: Option<Port>,
-    /// A database that is there already; then no PostgreSQL is started.
+    /// A database that is there already (`JANGBU_DATABASE__URL`); then no PostgreSQL is started.
     pub given_database: Option<String>,
-    /// Brokers that are there already; then no Kafka is started.
+    /// Brokers that are there already (`JANGBU_KAFKA__BROKERS`); then no Kafka is started.
     pub given_brokers: Option<String>,
-}
-
-/// Why there is no local pair.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum LocalError {
-    /// There is no place for the data.
-    #[error("no place for the data")]
-    Folder(#[from] FolderError),
-    /// Another process has the folder.
-    #[error("{folder} is in use by {}; stop it first, or choose another folder with --data", describe(*.holder))]
-    Held {
-        /// The folder of the data.
-        folder: PathBuf,
-        /// The process that has it, if it says so.
-        holder: Option<u32>,
-    },
-    /// The servers could not be fetched.
-    #[error("could not fetch the local servers")]
-    Fetch(#[from] FetchError),
-    /// A server did not start.
-    #[error("could not start a local server")]
-    Server(#[from] ServerError),
-    /// A file in the folder could not be read, written or removed.
-    #[error("could not {doing}")]
-    Io {
-        /// What was being done.
-        doing: String,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-}
-
-fn describe(holder: Option<u32>) -> String {
-    holder.map_or_else(
-        || "another process".to_owned(),
-        |pid| format!("the process {pid}"),
-    )
-}
-
-impl LocalError {
-    fn doing(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        let doing = doing.into();
-        move |source| Self::Io { doing, source }
-    }
 }
 
 /// The running pair, or that part of it that was not given. Stopped by [`Local::stop`], else ended when dropped.
@@ -129,7 +80,7 @@ impl Local {
             wipe(&folder)?;
         }
         let before = Ports::read(&folder);
-        let (postgres, kafka) = start_missing(&options, &before, &folder, tell)?;
+        let (postgres, kafka) = missing::start(&options, &before, &folder, tell)?;
         let database_url = postgres
             .as_ref()
             .map(Postgres::url)
@@ -246,7 +197,6 @@ fn take(folder: Option<PathBuf>) -> Result<(PathBuf, Hold), LocalError> {
         None => folders::data()?,
     };
     let folder = folders::make(&folder)?;
-    folders::check_reach(&folder)?;
     match hold(&folder.join("local.lock")) {
         Ok(hold) => Ok((folder, hold)),
         Err(HoldError::Taken(holder)) => Err(LocalError::Held { folder, holder }),
@@ -255,91 +205,6 @@ fn take(folder: Option<PathBuf>) -> Result<(PathBuf, Hold), LocalError> {
             source,
         }),
     }
-}
-
-/// The port of before if it can be had, so that what was configured with it still works.
-fn usual(before: Option<u16>, default: u16) -> Port {
-    Port::Prefer(
-        before
-            .filter(|port| ports::is_free(*port))
-            .unwrap_or(default),
-    )
-}
-
-/// Starts what was not given, both at the same time.
-fn start_missing(
-    options: &LocalOptions,
-    before: &Ports,
-    folder: &Path,
-    tell: &Teller,
-) -> Result<(Option<Postgres>, Option<Kafka>), LocalError> {
-    let (want_postgres, want_kafka) = (
-        options.given_database.is_none(),
-        options.given_brokers.is_none(),
-    );
-    if !want_postgres && !want_kafka {
-        return Ok((None, None));
-    }
-    let parts = fetch(tell)?;
-    let postgres = || {
-        let port = options
-            .postgres
-            .unwrap_or_else(|| usual(before.postgres, DEFAULT_POSTGRES_PORT));
-        want_postgres
-            .then(|| start_postgres(&parts, folder, port, tell))
-            .transpose()
-    };
-    let kafka = || {
-        let port = options
-            .kafka
-            .unwrap_or_else(|| usual(before.kafka, DEFAULT_KAFKA_PORT));
-        want_kafka
-            .then(|| start_kafka(&parts, folder, port, tell))
-            .transpose()
-    };
-    let (postgres, kafka) = std::thread::scope(|scope| {
-        let postgres = scope.spawn(postgres);
-        let kafka = kafka();
-        (
-            postgres
-                .join()
-                .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked)),
-            kafka,
-        )
-    });
-    Ok((postgres?, kafka?))
-}
-
-fn start_postgres(
-    parts: &Parts,
-    folder: &Path,
-    port: Port,
-    tell: &Teller,
-) -> Result<Postgres, ServerError> {
-    let options = PostgresOptions {
-        folder: folder.join("postgres"),
-        port,
-        fsync: true,
-        temporary: false,
-    };
-    Postgres::start(parts, options, tell)
-}
-
-fn start_kafka(
-    parts: &Parts,
-    folder: &Path,
-    port: Port,
-    tell: &Teller,
-) -> Result<Kafka, ServerError> {
-    Kafka::start(
-        parts,
-        KafkaOptions {
-            folder: folder.join("kafka"),
-            port,
-            temporary: false,
-        },
-        tell,
-    )
 }
 
 /// Removes what we put there and nothing else: somebody may have said `--data .`

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -90,6 +91,14 @@ impl fmt::Display for News {
 }
 
 impl News {
+    fn begins(&self) -> bool {
+        matches!(self, Self::Fetching(_) | Self::Starting(_))
+    }
+
+    fn ends(&self) -> bool {
+        matches!(self, Self::Fetched(_) | Self::Started { .. })
+    }
+
     /// Whether it passes: shown on a terminal while it lasts, left out of a log.
     fn passes(&self) -> bool {
         matches!(
@@ -112,24 +121,23 @@ pub fn silent() -> Teller {
 #[must_use]
 pub fn to_stderr() -> Teller {
     let spinner = ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner());
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let under_way = AtomicUsize::new(0);
     Arc::new(move |news| {
         if news.passes() {
             spinner.set_message(news.to_string());
-            spinner.tick();
         } else {
             spinner.suspend(|| eprintln!("{news}"));
         }
-        // Fetching ends with Fetched, starting with Started; between the two the spinner has something to say.
-        match news {
-            News::Fetching(_) | News::Starting(_) => {
-                spinner.enable_steady_tick(Duration::from_millis(100))
-            }
-            News::Fetched(_) | News::Started { .. } => {
-                spinner.disable_steady_tick();
-                spinner.set_message("");
-                spinner.finish_and_clear();
-            }
-            _ => (),
+        if matches!(news, News::Fetching(_)) {
+            spinner.set_message("asking Maven");
+        }
+        if news.begins() {
+            under_way.fetch_add(1, Ordering::Relaxed);
+        }
+        // Both servers start at the same time: the last to be there takes the spinner away.
+        if news.ends() && under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
+            spinner.finish_and_clear();
         }
     })
 }

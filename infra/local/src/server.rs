@@ -117,6 +117,10 @@ impl Server {
             {
                 return Ok(());
             }
+            // Should the supervisor alone have been killed, its server lives on: the watcher ends it when the pipe goes,
+            // and what that cannot end is ended as an orphan.
+            drop(running.take());
+            shared.kind.end_stale()?;
             let server = start_at(shared.kind.as_ref(), shared.port)?;
             shared.pid.store(server.pid(), Ordering::Release);
             *running = Some(server);

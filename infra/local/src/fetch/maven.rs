@@ -1,6 +1,5 @@
 //! Runs Maven and turns its talk into progress.
 
-use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, PipeReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -93,23 +92,50 @@ fn listen(reader: PipeReader, maven: &mut Child, tell: &Teller) -> Vec<String> {
     })
 }
 
-/// What Maven marked as errors, or else its last words.
-fn quote(said: Vec<String>) -> String {
-    let errors: Vec<&String> = said
+/// What Maven marked as errors, without its advice on how to run it; or else its last words.
+fn quote(mut said: Vec<String>) -> String {
+    const ADVICE: [&str; 4] = [
+        "To see the full",
+        "Re-run Maven",
+        "For more information",
+        "[Help",
+    ];
+    let errors: Vec<&str> = said
         .iter()
-        .filter(|line| line.starts_with("[ERROR]"))
+        .filter_map(|line| Some(line.split_once("[ERROR]")?.1.trim()))
+        .filter(|error| !error.is_empty() && !ADVICE.iter().any(|advice| error.starts_with(advice)))
         .take(QUOTED_LINES)
         .collect();
     if !errors.is_empty() {
-        return errors
-            .into_iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n");
+        return errors.join("\n");
     }
-    let mut last: VecDeque<String> = said.into();
-    while last.len() > QUOTED_LINES {
-        last.pop_front();
+    said.split_off(said.len().saturating_sub(QUOTED_LINES))
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
     }
-    Vec::from(last).join("\n")
+
+    #[test]
+    fn a_failure_quotes_the_errors_and_spares_the_advice() {
+        let said = "\u{1b}[0m[ERROR] Could not create local repository at /home/a/.m2 -> [Help 1]\n[ERROR] \n[INFO] so it goes\n\
+            [ERROR] Re-run Maven using the -X switch to enable full debug logging.\n[ERROR] [Help 1] http://example.org";
+        assert_eq!(
+            quote(lines(said)),
+            "Could not create local repository at /home/a/.m2 -> [Help 1]"
+        );
+    }
+
+    #[test]
+    fn a_failure_without_errors_quotes_the_last_words() {
+        assert_eq!(
+            quote(lines("JAVA_HOME is not defined correctly")),
+            "JAVA_HOME is not defined correctly"
+        );
+    }
 }
