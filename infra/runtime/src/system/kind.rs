@@ -1,5 +1,6 @@
 //! One kind of aggregate without its type: how the engine reads its commands, holds its state and lets it decide.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use event_schemas::EventList;
@@ -34,6 +35,8 @@ pub trait Kind: Send + Sync {
     /// [`UnreadableCommand`] names the field.
     fn read_command(&self, id: &str, name: &str, body: &[u8])
     -> Result<Command, UnreadableCommand>;
+    /// A typed command of this kind, for callers inside the process; none if it is of another kind.
+    fn command(&self, id: &str, command: &dyn Any) -> Option<Command>;
     /// The commands with the schemas of their bodies; none where the kind does not tell.
     fn commands(&self, generator: &mut SchemaGenerator) -> Vec<CommandSchema>;
     /// The schema of its rejections: `{type, …fields}`.
@@ -138,6 +141,12 @@ impl<A: Aggregate> Kind for Ours<A> {
         read_variant::<A::Command>(name, body).map(|command| erase(A::NAME, id, command))
     }
 
+    fn command(&self, id: &str, command: &dyn Any) -> Option<Command> {
+        command
+            .downcast_ref::<A::Command>()
+            .map(|command| erase(A::NAME, id, command.clone()))
+    }
+
     fn commands(&self, generator: &mut SchemaGenerator) -> Vec<CommandSchema> {
         let mut commands = command_schemas::<A::Command>(generator);
         for command in &mut commands {
@@ -229,6 +238,12 @@ where
             }
             read => read.map(|command| erase(A::TYPE, id, command)),
         }
+    }
+
+    fn command(&self, id: &str, command: &dyn Any) -> Option<Command> {
+        command
+            .downcast_ref::<A::Command>()
+            .map(|command| erase(A::TYPE, id, command.clone()))
     }
 
     fn commands(&self, _: &mut SchemaGenerator) -> Vec<CommandSchema> {

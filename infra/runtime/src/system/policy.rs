@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use event_schemas::{DecodeError, Envelope, Event, EventList};
+use event_schemas::{DecodeError, Envelope, Event, EventList, EventType};
 use kernel::{Aggregate, Asks, Heard};
 use uuid::Uuid;
 
@@ -45,7 +45,9 @@ type React = dyn Fn(&Envelope) -> Result<Vec<(Stream, Command)>, PolicyError> + 
 pub struct Policy {
     name: &'static str,
     hears: (&'static str, &'static str),
+    heard_list: &'static [EventType],
     asks: &'static str,
+    from_the_beginning: bool,
     react: Box<React>,
 }
 
@@ -72,7 +74,9 @@ impl Policy {
         Self {
             name,
             hears: (E::List::AGGREGATE, E::NAME),
+            heard_list: E::List::EVENTS,
             asks: A::NAME,
+            from_the_beginning: false,
             react: Box::new(react),
         }
     }
@@ -87,6 +91,22 @@ impl Policy {
     #[must_use]
     pub fn hears(&self) -> (&'static str, &'static str) {
         self.hears
+    }
+
+    /// Every event that this binary knows of the aggregate it listens to.
+    #[must_use]
+    pub fn heard_list(&self) -> &'static [EventType] {
+        self.heard_list
+    }
+
+    /// Whether it hears all of history when it is first registered, and not only what comes after.
+    #[must_use]
+    pub fn is_from_the_beginning(&self) -> bool {
+        self.from_the_beginning
+    }
+
+    pub(super) fn hear_from_the_beginning(&mut self) {
+        self.from_the_beginning = true;
     }
 
     /// The aggregate it asks.
