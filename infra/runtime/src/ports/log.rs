@@ -99,6 +99,9 @@ pub trait Publisher: Send {
     /// Waits for at least one delivery, at most `wait`, and adds all there are to `into`.
     async fn deliveries(&mut self, into: &mut Vec<Delivery>, wait: Duration);
 
+    /// Why this publisher is done for, if it is; then nothing that is still in hand will be told of.
+    fn failure(&self) -> Option<LogError>;
+
     /// Throws away whatever is still in hand; what is on its way may still arrive. Ends within seconds.
     async fn purge(self: Box<Self>);
 }
@@ -112,11 +115,14 @@ pub struct Edges {
     pub high: i64,
 }
 
-/// Reads given partitions from given offsets, without a group.
+/// Reads given partitions from given offsets, without a group. An offset that is not there (retention took it, or it lies
+/// beyond the end, which is then another log's) becomes the first that is.
 #[async_trait]
 pub trait LogReader: Send {
-    /// Waits at most `wait` for records and adds at most `limit` to `into`. An offset that retention took is passed
-    /// over to the first that is still there.
+    /// Waits at most `wait` for records and adds at most `limit` to `into`.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log gives no answer. A transient one may be asked again; nothing is lost or doubled by it.
     async fn next(
         &mut self,
         into: &mut Vec<LogRecord>,
@@ -149,7 +155,8 @@ pub enum SubscriberEvent {
 pub trait Subscriber: Send {
     /// The next thing to hear; none when nothing came within `wait`.
     async fn next(&mut self, wait: Duration) -> Result<Option<SubscriberEvent>, LogError>;
-    /// Begins reading an assigned partition at an offset (clamped to what is there).
+    /// Begins reading an assigned partition at an offset; as with [`LogReader`], one that is not there becomes the first
+    /// that is.
     async fn start(&mut self, at: &TopicPartition, offset: i64) -> Result<(), LogError>;
     /// Lets revoked partitions go.
     async fn release(&mut self, partitions: &[TopicPartition]);
