@@ -14,6 +14,7 @@ use super::flight::Caller;
 use super::snapshots::SnapshotWriter;
 use super::worker::{Worker, WorkerParts};
 use super::{Execute, Failure, Outcome, Pending, Submission};
+use crate::metric_definitions;
 use crate::ports::{Clock, EventStore};
 use crate::system::System;
 
@@ -80,6 +81,16 @@ impl Shared {
     /// Cancelled when the engine is to shut down.
     pub(super) fn closing(&self) -> CancellationToken {
         self.closing.clone()
+    }
+
+    /// Shows how many wait.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge need not be exact to the last command"
+    )]
+    pub(super) fn show(&self) {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        metrics::gauge!(metric_definitions::COMMANDS_WAITING).set(waiting as f64);
     }
 
     /// A caller was answered.

@@ -1,5 +1,7 @@
 //! A flight: one command from its arrival until it is answered, and everybody who waits for it.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -9,7 +11,7 @@ use crate::ports::Snapshot;
 
 /// Somebody who waits.
 pub(super) struct Caller {
-    pub(super) submission: Submission,
+    pub(super) submission: Arc<Submission>,
     reply: oneshot::Sender<Outcome>,
     /// Was here when the entry that is under way was handed over: may hear a 409 or 412 that it brings back.
     pub(super) saw_it_go: bool,
@@ -18,7 +20,7 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) fn new(submission: Submission, reply: oneshot::Sender<Outcome>) -> Self {
         Self {
-            submission,
+            submission: Arc::new(submission),
             reply,
             saw_it_go: false,
         }
@@ -76,7 +78,7 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn submission(&self) -> &Submission {
+    pub(super) fn submission(&self) -> &Arc<Submission> {
         &self.callers[0].submission
     }
 

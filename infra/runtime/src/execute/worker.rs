@@ -108,7 +108,10 @@ impl Worker {
                         self.accept(caller);
                     }
                 }
-                _ = tick.tick() => self.expire(Instant::now()),
+                _ = tick.tick() => {
+                    self.parts.shared.show();
+                    self.expire(Instant::now());
+                }
             }
             self.settle();
             if let Some(until) = drain_until

@@ -1,6 +1,7 @@
 //! The worker decides: one command after the other on the aggregate's speculative state.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -58,7 +59,7 @@ impl Worker {
         if flight.callers.is_empty() {
             return self.end_deserted(id);
         }
-        let submission = flight.submission().clone();
+        let submission = Arc::clone(flight.submission());
         let slot = self.cache.slot(number);
         if submission
             .expected_version
@@ -109,7 +110,7 @@ impl Worker {
         instance: Box<dyn Instance>,
         decided: Decided,
     ) {
-        let clock = std::sync::Arc::clone(&self.parts.clock);
+        let clock = Arc::clone(&self.parts.clock);
         let slot = self.cache.slot(number);
         let version = slot.version;
         let mut said = 0;

@@ -1,6 +1,7 @@
 //! The worker hears what the store said, and tells callers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use metrics::Counter;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use super::super::answer;
 use super::super::batcher::{Came, Note};
-use super::super::flight::Flight;
+use super::super::flight::{Caller, Flight};
 use super::super::{Answered, Failure, Outcome};
 use super::Worker;
 use crate::metric_definitions;
@@ -77,17 +78,17 @@ impl Worker {
     /// A flight has ended. Everybody hears a fact; what left none is told to those only who were there when the
     /// entry went off, with the same expected version. The others are judged anew.
     pub(super) fn end(&mut self, id: Uuid, outcome: Outcome) {
-        let Some(flight) = self.close(id) else { return };
-        let expected = flight
-            .callers
-            .first()
-            .map(|first| first.submission.expected_version);
-        let meaning = flight.callers.first().map(|first| {
-            (
-                first.submission.stream.clone(),
-                first.submission.command.digest,
-            )
-        });
+        let Some(mut flight) = self.close(id) else {
+            return;
+        };
+        let Some(first) = flight.callers.first() else {
+            return self.judge_anew(flight.others);
+        };
+        if flight.callers.len() == 1 && flight.others.is_empty() {
+            let only = flight.callers.remove(0);
+            return self.answer(only, outcome);
+        }
+        let first = Arc::clone(&first.submission);
         let for_all = !matches!(
             outcome,
             Err(Failure::CommandIdReused
@@ -95,20 +96,16 @@ impl Worker {
                 | Failure::PolicyRefused(_))
         );
         for caller in flight.callers {
-            if for_all || (caller.saw_it_go && Some(caller.submission.expected_version) == expected)
-            {
+            let same = caller.submission.expected_version == first.expected_version;
+            if for_all || (caller.saw_it_go && same) {
                 self.answer(caller, outcome.clone());
             } else {
                 self.accept(caller);
             }
         }
         for caller in flight.others {
-            let same = meaning.as_ref()
-                == Some(&(
-                    caller.submission.stream.clone(),
-                    caller.submission.command.digest,
-                ));
-            if same && outcome.is_ok() {
+            let (stream, digest) = (&caller.submission.stream, caller.submission.command.digest);
+            if outcome.is_ok() && *stream == first.stream && digest == first.command.digest {
                 self.answer(caller, outcome.clone());
             } else {
                 self.accept(caller);
@@ -119,7 +116,11 @@ impl Worker {
     /// A flight that nobody waits for and that is not with the batcher ends without a word.
     pub(super) fn end_deserted(&mut self, id: Uuid) {
         let Some(flight) = self.close(id) else { return };
-        for caller in flight.others {
+        self.judge_anew(flight.others);
+    }
+
+    fn judge_anew(&mut self, callers: Vec<Caller>) {
+        for caller in callers {
             self.accept(caller);
         }
     }
@@ -134,10 +135,10 @@ impl Worker {
 
 /// Counts how commands ended, without looking a metric up each time.
 #[derive(Default)]
-pub(super) struct Outcomes(HashMap<(std::sync::Arc<str>, &'static str), Counter>);
+pub(super) struct Outcomes(HashMap<(Arc<str>, &'static str), Counter>);
 
 impl Outcomes {
-    pub(super) fn count(&mut self, aggregate: &std::sync::Arc<str>, outcome: &Outcome) {
+    pub(super) fn count(&mut self, aggregate: &Arc<str>, outcome: &Outcome) {
         let outcome = match outcome {
             Ok(answer) => match answer.outcome {
                 Answered::Said(_) => "said",
@@ -146,7 +147,7 @@ impl Outcomes {
             },
             Err(failure) => failure.name(),
         };
-        let counter = self.0.entry((std::sync::Arc::clone(aggregate), outcome)).or_insert_with(|| {
+        let counter = self.0.entry((Arc::clone(aggregate), outcome)).or_insert_with(|| {
             metrics::counter!(metric_definitions::COMMANDS, "aggregate" => aggregate.to_string(), "outcome" => outcome)
         });
         counter.increment(1);

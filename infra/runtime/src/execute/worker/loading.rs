@@ -200,7 +200,7 @@ impl Worker {
             slot.returned.push((flight.arrival, id));
             return;
         }
-        let submission = flight.submission().clone();
+        let submission = Arc::clone(flight.submission());
         self.decided(number, id, &submission, instance, decided);
     }
 }
