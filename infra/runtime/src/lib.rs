@@ -17,6 +17,7 @@ pub mod hash;
 pub mod partition;
 pub mod metric_definitions;
 pub mod root;
+pub mod trace;
 
 mod problem;
 

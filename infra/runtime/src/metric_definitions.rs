@@ -36,6 +36,10 @@ pub const APPEND_TIME: &str = "jangbu_append_seconds";
 pub const APPENDS_CHECKED: &str = "jangbu_appends_checked_total";
 /// Commands waiting for their turn.
 pub const COMMANDS_WAITING: &str = "jangbu_commands_waiting";
+/// HTTP requests by route and status.
+pub const HTTP_REQUESTS: &str = "jangbu_http_requests_total";
+/// Time of an HTTP request, until its answer begins.
+pub const HTTP_TIME: &str = "jangbu_http_request_seconds";
 
 /// All of them.
 pub const ALL: &[Definition] = &[
@@ -68,5 +72,17 @@ pub const ALL: &[Definition] = &[
         shape: Shape::Gauge,
         unit: Unit::Count,
         description: "commands of this process that have no answer yet",
+    },
+    Definition {
+        name: HTTP_REQUESTS,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "HTTP requests [route, status]",
+    },
+    Definition {
+        name: HTTP_TIME,
+        shape: Shape::Histogram,
+        unit: Unit::Seconds,
+        description: "time from an HTTP request's headers to those of its answer [route]",
     },
 ];
