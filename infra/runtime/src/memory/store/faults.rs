@@ -19,6 +19,8 @@ pub enum Operation {
     Turn,
     /// Save snapshots.
     SaveSnapshots,
+    /// Read or write the documents of views.
+    Documents,
     /// Read or write the ledger of policies.
     Progress,
 }
