@@ -1,0 +1,3 @@
+//! The simulation.
+#[path = "../infra/app/src/mall.rs"]
+mod mall;
