@@ -29,16 +29,28 @@ impl Asker {
         let admin = settings::admin(options)
             .create_with_context(Plain("admin"))
             .map_err(|error| log_error("open an admin client", &error))?;
-        Ok(Self { consumer: Arc::new(consumer), admin })
+        Ok(Self {
+            consumer: Arc::new(consumer),
+            admin,
+        })
     }
 
     pub(crate) async fn partitions(&self, topics: &[String]) -> Result<Vec<Option<u32>>, LogError> {
         let consumer = Arc::clone(&self.consumer);
         let topics = topics.to_vec();
-        ask(move || topics.iter().map(|topic| partitions(&consumer, topic)).collect()).await
+        ask(move || {
+            topics
+                .iter()
+                .map(|topic| partitions(&consumer, topic))
+                .collect()
+        })
+        .await
     }
 
-    pub(crate) async fn edges(&self, partitions: &[TopicPartition]) -> Result<Vec<Edges>, LogError> {
+    pub(crate) async fn edges(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Edges>, LogError> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
@@ -54,7 +66,11 @@ impl Asker {
 
     /// Creates what is missing. `LogAppendTime`, because Kafka refuses or deletes by a producer's clock that is off; ours
     /// is told in `ce_time`.
-    pub(crate) async fn create(&self, topics: &[TopicSpec], options: &KafkaOptions) -> Result<(), LogError> {
+    pub(crate) async fn create(
+        &self,
+        topics: &[TopicSpec],
+        options: &KafkaOptions,
+    ) -> Result<(), LogError> {
         if topics.is_empty() {
             return Ok(());
         }
@@ -72,13 +88,18 @@ impl Asker {
                     .set("max.message.bytes", &limit)
             })
             .collect();
-        let limits = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN)).operation_timeout(Some(ANSWER_WITHIN));
+        let limits = AdminOptions::new()
+            .request_timeout(Some(ANSWER_WITHIN))
+            .operation_timeout(Some(ANSWER_WITHIN));
         let made = self.admin.create_topics(&wanted, &limits).await;
         for result in made.map_err(|error| log_error("create topics", &error))? {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((topic, code)) => {
-                    return Err(log_error(format!("create topic {topic}"), &KafkaError::AdminOp(code)));
+                    return Err(log_error(
+                        format!("create topic {topic}"),
+                        &KafkaError::AdminOp(code),
+                    ));
                 }
             }
         }
@@ -88,23 +109,39 @@ impl Asker {
 
 fn partitions(consumer: &BaseConsumer<Plain>, topic: &str) -> Result<Option<u32>, LogError> {
     let asked = format!("tell the partitions of topic {topic}");
-    let metadata = consumer.fetch_metadata(Some(topic), ANSWER_WITHIN).map_err(|error| log_error(&asked, &error))?;
+    let metadata = consumer
+        .fetch_metadata(Some(topic), ANSWER_WITHIN)
+        .map_err(|error| log_error(&asked, &error))?;
     let Some(told) = metadata.topics().iter().find(|told| told.name() == topic) else {
         return Ok(None);
     };
     match told.error().map(RDKafkaErrorCode::from) {
-        None => Ok(u32::try_from(told.partitions().len()).ok().filter(|count| *count > 0)),
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
+        None => Ok(u32::try_from(told.partitions().len())
+            .ok()
+            .filter(|count| *count > 0)),
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            Ok(None)
+        }
         Some(code) => Err(log_error(asked, &KafkaError::MetadataFetch(code))),
     }
 }
 
 /// Asks for both edges of all partitions in two questions. To ask for the time "first" or "last" gives the edge itself.
-fn edges(consumer: &BaseConsumer<Plain>, partitions: &[TopicPartition]) -> Result<Vec<Edges>, LogError> {
+fn edges(
+    consumer: &BaseConsumer<Plain>,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Edges>, LogError> {
     let low = offsets(consumer, partitions, Offset::Beginning, "first")?;
     let high = offsets(consumer, partitions, Offset::End, "last")?;
     // Asked one after the other: what retention took in between must not turn them round.
-    Ok(low.into_iter().zip(high).map(|(low, high)| Edges { low: low.min(high), high }).collect())
+    Ok(low
+        .into_iter()
+        .zip(high)
+        .map(|(low, high)| Edges {
+            low: low.min(high),
+            high,
+        })
+        .collect())
 }
 
 fn offsets(
@@ -113,25 +150,49 @@ fn offsets(
     edge: Offset,
     name: &str,
 ) -> Result<Vec<i64>, LogError> {
-    let asked = |at: &TopicPartition| format!("tell the {name} offset of topic {} partition {}", at.topic, at.partition);
+    let asked = |at: &TopicPartition| {
+        format!(
+            "tell the {name} offset of topic {} partition {}",
+            at.topic, at.partition
+        )
+    };
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for at in partitions {
-        list.add_partition_offset(&at.topic, at.partition, edge).map_err(|error| log_error(asked(at), &error))?;
+        list.add_partition_offset(&at.topic, at.partition, edge)
+            .map_err(|error| log_error(asked(at), &error))?;
     }
     let told = consumer
         .offsets_for_times(list, ANSWER_WITHIN)
-        .map_err(|error| log_error(format!("tell the {name} offsets of {} partitions", partitions.len()), &error))?;
+        .map_err(|error| {
+            log_error(
+                format!("tell the {name} offsets of {} partitions", partitions.len()),
+                &error,
+            )
+        })?;
     let mut by_place = HashMap::with_capacity(partitions.len());
     for element in told.elements() {
-        by_place.insert((element.topic().to_owned(), element.partition()), (element.offset(), element.error()));
+        by_place.insert(
+            (element.topic().to_owned(), element.partition()),
+            (element.offset(), element.error()),
+        );
     }
     partitions
         .iter()
-        .map(|at| match by_place.remove(&(at.topic.to_string(), at.partition)) {
-            Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
-            Some((_, Err(error))) => Err(log_error(asked(at), &error)),
-            Some((offset, Ok(()))) => Err(LogError { what: asked(at), why: format!("the answer is {offset:?}"), transient: true }),
-            None => Err(LogError { what: asked(at), why: "there is no answer".to_owned(), transient: true }),
-        })
+        .map(
+            |at| match by_place.remove(&(at.topic.to_string(), at.partition)) {
+                Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
+                Some((_, Err(error))) => Err(log_error(asked(at), &error)),
+                Some((offset, Ok(()))) => Err(LogError {
+                    what: asked(at),
+                    why: format!("the answer is {offset:?}"),
+                    transient: true,
+                }),
+                None => Err(LogError {
+                    what: asked(at),
+                    why: "there is no answer".to_owned(),
+                    transient: true,
+                }),
+            },
+        )
         .collect()
 }

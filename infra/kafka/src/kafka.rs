@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jangbu_runtime::ports::{Edges, Log, LogError, LogReader, Publisher, Subscriber, TopicPartition, TopicSpec};
+use jangbu_runtime::ports::{
+    Edges, Log, LogError, LogReader, Publisher, Subscriber, TopicPartition, TopicSpec,
+};
 
 use crate::KafkaOptions;
 use crate::asker::Asker;
@@ -25,7 +27,10 @@ impl Kafka {
     /// If librdkafka does not take the configuration.
     pub fn new(options: KafkaOptions) -> Result<Self, LogError> {
         let asker = Asker::new(&options)?;
-        Ok(Self { options: Arc::new(options), asker: Arc::new(asker) })
+        Ok(Self {
+            options: Arc::new(options),
+            asker: Arc::new(asker),
+        })
     }
 }
 
@@ -48,10 +53,21 @@ impl Log for Kafka {
     }
 
     async fn reader(&self, from: &[(TopicPartition, i64)]) -> Result<Box<dyn LogReader>, LogError> {
-        Ok(Box::new(KafkaReader::open(&self.options, &self.asker, from).await?))
+        Ok(Box::new(
+            KafkaReader::open(&self.options, &self.asker, from).await?,
+        ))
     }
 
-    async fn subscriber(&self, group: &str, topics: &[String]) -> Result<Box<dyn Subscriber>, LogError> {
-        Ok(Box::new(KafkaSubscriber::join(&self.options, Arc::clone(&self.asker), group, topics)?))
+    async fn subscriber(
+        &self,
+        group: &str,
+        topics: &[String],
+    ) -> Result<Box<dyn Subscriber>, LogError> {
+        Ok(Box::new(KafkaSubscriber::join(
+            &self.options,
+            Arc::clone(&self.asker),
+            group,
+            topics,
+        )?))
     }
 }

@@ -73,7 +73,10 @@ impl ProducerContext for Context {
             Ok(message) => Ok(message.offset()),
             Err((error, message)) => {
                 self.0.failed.store(true, Ordering::Release);
-                Err(log_error(place("publish to", message.topic(), message.partition()), error))
+                Err(log_error(
+                    place("publish to", message.topic(), message.partition()),
+                    error,
+                ))
             }
         };
         self.0.told().push(Delivery { tag, outcome });
@@ -101,7 +104,10 @@ impl KafkaPublisher {
         let producer = settings::producer(options)
             .create_with_context(Context(Arc::clone(&deliveries)))
             .map_err(|error| log_error("open a producer", &error))?;
-        Ok(Self { producer: Some(producer), deliveries })
+        Ok(Self {
+            producer: Some(producer),
+            deliveries,
+        })
     }
 }
 
@@ -111,10 +117,16 @@ impl Publisher for KafkaPublisher {
         if let Some(failure) = self.failure() {
             return Err(PublishError::Failed(failure));
         }
-        let producer = self.producer.as_ref().expect("a producer is there until it is purged");
+        let producer = self
+            .producer
+            .as_ref()
+            .expect("a producer is there until it is purged");
         let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
         for (key, value) in record.headers {
-            headers = headers.insert(Header { key, value: Some(*value) });
+            headers = headers.insert(Header {
+                key,
+                value: Some(*value),
+            });
         }
         let out = BaseRecord::with_opaque_to(record.topic, tag)
             .partition(record.partition)
@@ -123,10 +135,15 @@ impl Publisher for KafkaPublisher {
             .headers(headers);
         match producer.send(out) {
             Ok(()) => Ok(()),
-            Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => Err(PublishError::Full),
+            Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+                Err(PublishError::Full)
+            }
             Err((error, _)) => {
                 self.deliveries.failed.store(true, Ordering::Release);
-                Err(PublishError::Failed(log_error(place("publish to", record.topic, record.partition), &error)))
+                Err(PublishError::Failed(log_error(
+                    place("publish to", record.topic, record.partition),
+                    &error,
+                )))
             }
         }
     }
@@ -135,7 +152,10 @@ impl Publisher for KafkaPublisher {
         let deadline = Instant::now() + wait;
         // A permit may be left from deliveries that were taken before: hence again and again.
         while !self.deliveries.take(into) && self.failure().is_none() {
-            if tokio::time::timeout_at(deadline, self.deliveries.some.notified()).await.is_err() {
+            if tokio::time::timeout_at(deadline, self.deliveries.some.notified())
+                .await
+                .is_err()
+            {
                 return;
             }
         }
@@ -143,10 +163,16 @@ impl Publisher for KafkaPublisher {
 
     fn failure(&self) -> Option<LogError> {
         self.deliveries.failed.load(Ordering::Acquire).then(|| {
-            let fatal = self.producer.as_ref().and_then(|producer| producer.client().fatal_error());
+            let fatal = self
+                .producer
+                .as_ref()
+                .and_then(|producer| producer.client().fatal_error());
             LogError {
                 what: "publish further".to_owned(),
-                why: fatal.map_or_else(|| "an earlier record was not taken".to_owned(), |(code, text)| format!("{code}: {text}")),
+                why: fatal.map_or_else(
+                    || "an earlier record was not taken".to_owned(),
+                    |(code, text)| format!("{code}: {text}"),
+                ),
                 transient: true,
             }
         })

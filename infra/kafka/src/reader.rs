@@ -59,7 +59,11 @@ impl KafkaReader {
         let mut list = TopicPartitionList::with_capacity(from.len());
         for ((at, offset), edges) in from.iter().zip(edges) {
             // Here and not left to `auto.offset.reset`, so that the position of an emptied partition is known.
-            let start = if (edges.low..=edges.high).contains(offset) { *offset } else { edges.low };
+            let start = if (edges.low..=edges.high).contains(offset) {
+                *offset
+            } else {
+                edges.low
+            };
             list.add_partition_offset(&at.topic, at.partition, Offset::Offset(start))
                 .map_err(|error| log_error(place("read", at, start), &error))?;
             positions.insert(at.clone(), start);
@@ -67,12 +71,20 @@ impl KafkaReader {
         let consumer: BaseConsumer<Plain> = settings::reader(options)
             .create_with_context(Plain(ROLE))
             .map_err(|error| log_error("open a reader", &error))?;
-        consumer.assign(&list).map_err(|error| log_error("assign partitions to a reader", &error))?;
+        consumer
+            .assign(&list)
+            .map_err(|error| log_error("assign partitions to a reader", &error))?;
         let (hand, batches) = mpsc::channel(BATCHES);
         let unwanted = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&unwanted);
         thread::start("kafka-reader", move || read(&consumer, &hand, &stop));
-        Ok(Self { batches, rest: Vec::new().into_iter(), then: Vec::new(), positions, unwanted })
+        Ok(Self {
+            batches,
+            rest: Vec::new().into_iter(),
+            then: Vec::new(),
+            positions,
+            unwanted,
+        })
     }
 
     fn hand_out(&mut self, into: &mut Vec<LogRecord>, limit: usize) {
@@ -93,12 +105,20 @@ impl KafkaReader {
 }
 
 fn place(what: &str, at: &TopicPartition, offset: i64) -> String {
-    format!("{what} topic {} partition {} from offset {offset}", at.topic, at.partition)
+    format!(
+        "{what} topic {} partition {} from offset {offset}",
+        at.topic, at.partition
+    )
 }
 
 #[async_trait]
 impl LogReader for KafkaReader {
-    async fn next(&mut self, into: &mut Vec<LogRecord>, limit: usize, wait: Duration) -> Result<(), LogError> {
+    async fn next(
+        &mut self,
+        into: &mut Vec<LogRecord>,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<(), LogError> {
         if self.rest.len() == 0 {
             match tokio::time::timeout_at(Instant::now() + wait, self.batches.recv()).await {
                 Err(_) => return Ok(()),
@@ -126,7 +146,11 @@ impl Drop for KafkaReader {
 }
 
 /// Runs on the reader's own thread, where the consumer is dropped as well.
-fn read(consumer: &BaseConsumer<Plain>, hand: &mpsc::Sender<Result<Batch, LogError>>, unwanted: &AtomicBool) {
+fn read(
+    consumer: &BaseConsumer<Plain>,
+    hand: &mpsc::Sender<Result<Batch, LogError>>,
+    unwanted: &AtomicBool,
+) {
     let mut names = Names::default();
     while !unwanted.load(Ordering::Relaxed) && !hand.is_closed() {
         let batch = match next_batch(consumer, &mut names) {
@@ -141,13 +165,21 @@ fn read(consumer: &BaseConsumer<Plain>, hand: &mpsc::Sender<Result<Batch, LogErr
 }
 
 /// All that is there at once, up to the limit.
-fn next_batch(consumer: &BaseConsumer<Plain>, names: &mut Names) -> Result<Option<Batch>, KafkaError> {
-    let mut batch = Batch { records: Vec::new(), positions: Vec::new() };
+fn next_batch(
+    consumer: &BaseConsumer<Plain>,
+    names: &mut Names,
+) -> Result<Option<Batch>, KafkaError> {
+    let mut batch = Batch {
+        records: Vec::new(),
+        positions: Vec::new(),
+    };
     let mut wait = LOOK_UP_EVERY;
     let mut ended = false;
     while batch.records.len() < BATCH {
         match consumer.poll(wait) {
-            Some(Ok(message)) => batch.records.push(record::copy(&message, names.get(message.topic()))),
+            Some(Ok(message)) => batch
+                .records
+                .push(record::copy(&message, names.get(message.topic()))),
             Some(Err(KafkaError::PartitionEOF(_))) => ended = true,
             // Told as soon as what came before it is handed over: it comes again as long as it lasts.
             Some(Err(error)) if batch.records.is_empty() => return Err(error),
@@ -164,13 +196,23 @@ fn next_batch(consumer: &BaseConsumer<Plain>, names: &mut Names) -> Result<Optio
     Ok(Some(batch))
 }
 
-fn positions(consumer: &BaseConsumer<Plain>, names: &mut Names) -> Result<Vec<(TopicPartition, i64)>, KafkaError> {
+fn positions(
+    consumer: &BaseConsumer<Plain>,
+    names: &mut Names,
+) -> Result<Vec<(TopicPartition, i64)>, KafkaError> {
     let told = consumer.position()?;
-    let known = told.elements().into_iter().filter_map(|element| match element.offset() {
-        Offset::Offset(offset) => {
-            Some((TopicPartition { topic: names.get(element.topic()), partition: element.partition() }, offset))
-        }
-        _ => None,
-    });
+    let known = told
+        .elements()
+        .into_iter()
+        .filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => Some((
+                TopicPartition {
+                    topic: names.get(element.topic()),
+                    partition: element.partition(),
+                },
+                offset,
+            )),
+            _ => None,
+        });
     Ok(known.collect())
 }

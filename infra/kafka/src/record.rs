@@ -10,7 +10,10 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 /// Copies what a message holds; topics are shared, as there are few and they repeat.
 pub(crate) fn copy(message: &BorrowedMessage<'_>, topic: Arc<str>) -> LogRecord {
     LogRecord {
-        at: TopicPartition { topic, partition: message.partition() },
+        at: TopicPartition {
+            topic,
+            partition: message.partition(),
+        },
         offset: message.offset(),
         key: message.key().map(Bytes::copy_from_slice),
         value: message.payload().map(Bytes::copy_from_slice),
@@ -25,7 +28,15 @@ fn headers(message: &BorrowedMessage<'_>) -> Vec<(String, Option<Bytes>)> {
         return Vec::new();
     };
     let copied = catch_unwind(AssertUnwindSafe(|| {
-        headers.iter().map(|header| (header.key.to_owned(), header.value.map(Bytes::copy_from_slice))).collect()
+        headers
+            .iter()
+            .map(|header| {
+                (
+                    header.key.to_owned(),
+                    header.value.map(Bytes::copy_from_slice),
+                )
+            })
+            .collect()
     }));
     copied.unwrap_or_default()
 }

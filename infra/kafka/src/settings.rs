@@ -71,7 +71,9 @@ pub(crate) fn producer(options: &KafkaOptions) -> ClientConfig {
 pub(crate) fn reader(options: &KafkaOptions) -> ClientConfig {
     let mut config = consumer(options);
     // librdkafka wants a group even where partitions are assigned by hand; nobody joins it.
-    config.set("group.id", format!("{}.reader", options.client_id)).set("queued.max.messages.kbytes", "32768");
+    config
+        .set("group.id", format!("{}.reader", options.client_id))
+        .set("queued.max.messages.kbytes", "32768");
     config
 }
 

@@ -49,9 +49,21 @@ impl KafkaSubscriber {
         let (orders, taken) = mpsc::channel(ORDERS);
         let (told, events) = mpsc::unbounded_channel();
         let load = Arc::new(Load::default());
-        let member = Member::join(options, Arc::clone(&asker), group, topics, told, Arc::clone(&load))?;
+        let member = Member::join(
+            options,
+            Arc::clone(&asker),
+            group,
+            topics,
+            told,
+            Arc::clone(&load),
+        )?;
         crate::thread::start("kafka-member", move || member.run(taken));
-        Ok(Self { orders, events, load, asker })
+        Ok(Self {
+            orders,
+            events,
+            load,
+            asker,
+        })
     }
 
     async fn ask(
@@ -60,7 +72,12 @@ impl KafkaSubscriber {
         at: &TopicPartition,
         order: impl FnOnce(oneshot::Sender<Result<(), LogError>>) -> Order,
     ) -> Result<(), LogError> {
-        let asked = || gone(format!("{what} topic {} partition {}", at.topic, at.partition));
+        let asked = || {
+            gone(format!(
+                "{what} topic {} partition {}",
+                at.topic, at.partition
+            ))
+        };
         let (answer, answered) = oneshot::channel();
         self.orders.send(order(answer)).await.map_err(|_| asked())?;
         answered.await.map_err(|_| asked())?
@@ -85,10 +102,15 @@ impl Subscriber for KafkaSubscriber {
 
     async fn start(&mut self, at: &TopicPartition, offset: i64) -> Result<(), LogError> {
         let edges = self.asker.edges(std::slice::from_ref(at)).await?;
-        let from = edges
-            .first()
-            .map_or(offset, |edges| if (edges.low..=edges.high).contains(&offset) { offset } else { edges.low });
-        self.ask("start", at, |answer| Order::Start(at.clone(), from, answer)).await
+        let from = edges.first().map_or(offset, |edges| {
+            if (edges.low..=edges.high).contains(&offset) {
+                offset
+            } else {
+                edges.low
+            }
+        });
+        self.ask("start", at, |answer| Order::Start(at.clone(), from, answer))
+            .await
     }
 
     async fn release(&mut self, partitions: &[TopicPartition]) {
@@ -97,7 +119,10 @@ impl Subscriber for KafkaSubscriber {
     }
 
     async fn pause(&mut self, at: &TopicPartition, paused: bool) -> Result<(), LogError> {
-        self.ask("pause", at, |answer| Order::Pause(at.clone(), paused, answer)).await
+        self.ask("pause", at, |answer| {
+            Order::Pause(at.clone(), paused, answer)
+        })
+        .await
     }
 
     async fn note(&mut self, offsets: &[(TopicPartition, i64)]) {

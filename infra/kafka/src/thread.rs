@@ -9,7 +9,9 @@ pub(crate) const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// Starts a named thread. Failing to is as bad as being out of memory.
 pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) {
-    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    let started = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work);
     started.expect("the system has a thread left for a Kafka client");
 }
 
@@ -22,7 +24,10 @@ pub(crate) async fn end<T: Send + 'static>(role: &'static str, client: T) {
         let _ = done.send(());
     });
     if tokio::time::timeout(END_WITHIN, ended).await.is_err() {
-        tracing::warn!(role, "a Kafka client has not ended within {END_WITHIN:?}; it is left behind");
+        tracing::warn!(
+            role,
+            "a Kafka client has not ended within {END_WITHIN:?}; it is left behind"
+        );
     }
 }
 

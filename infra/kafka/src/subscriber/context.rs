@@ -66,7 +66,10 @@ impl MemberContext {
         }
         match consumer.incremental_unassign(&list) {
             Ok(()) => reading.retain(|at| !partitions.contains(at)),
-            Err(error) => tracing::error!("cannot give {} partitions back to the group: {error}", list.count()),
+            Err(error) => tracing::error!(
+                "cannot give {} partitions back to the group: {error}",
+                list.count()
+            ),
         }
     }
 }
@@ -90,7 +93,10 @@ impl ConsumerContext for MemberContext {
             Code::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 // Taken note of, but with nothing to read yet: each begins where it is told to ([`Self::read`]).
                 if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
-                    tracing::error!("cannot take {} partitions from the group: {error}", partitions.len());
+                    tracing::error!(
+                        "cannot take {} partitions from the group: {error}",
+                        partitions.len()
+                    );
                 }
                 Change::Assigned(partitions)
             }
@@ -104,7 +110,10 @@ impl ConsumerContext for MemberContext {
             }
             _ => Change::Revoked(partitions),
         };
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+        self.changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(change);
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
@@ -117,6 +126,9 @@ impl ConsumerContext for MemberContext {
 fn places(list: &TopicPartitionList) -> Vec<TopicPartition> {
     list.elements()
         .into_iter()
-        .map(|element| TopicPartition { topic: element.topic().into(), partition: element.partition() })
+        .map(|element| TopicPartition {
+            topic: element.topic().into(),
+            partition: element.partition(),
+        })
         .collect()
 }

@@ -45,7 +45,9 @@ impl Lanes {
 
     /// Whether the time to finish is over.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        self.0.values().any(|lane| lane.leaves.is_some_and(|until| until <= now))
+        self.0
+            .values()
+            .any(|lane| lane.leaves.is_some_and(|until| until <= now))
     }
 
     pub(super) fn release(&mut self, partitions: &[TopicPartition]) {
@@ -58,11 +60,17 @@ impl Lanes {
 
     /// Whether the owner has finished with all that leaves.
     pub(super) fn all_released(&self) -> bool {
-        self.0.values().all(|lane| lane.leaves.is_none() || lane.released)
+        self.0
+            .values()
+            .all(|lane| lane.leaves.is_none() || lane.released)
     }
 
     pub(super) fn leaving(&self) -> Vec<TopicPartition> {
-        self.0.iter().filter(|(_, lane)| lane.leaves.is_some()).map(|(at, _)| at.clone()).collect()
+        self.0
+            .iter()
+            .filter(|(_, lane)| lane.leaves.is_some())
+            .map(|(at, _)| at.clone())
+            .collect()
     }
 
     pub(super) fn is_ours(&self, at: &TopicPartition) -> bool {
@@ -97,7 +105,11 @@ impl Lanes {
     /// Whether a record is to be handed out; if so it is counted.
     pub(super) fn takes(&mut self, record: &LogRecord) -> bool {
         match self.0.get_mut(&record.at) {
-            Some(Lane { next: Some(next), leaves: None, .. }) if record.offset >= *next => {
+            Some(Lane {
+                next: Some(next),
+                leaves: None,
+                ..
+            }) if record.offset >= *next => {
                 *next = record.offset + 1;
                 true
             }
@@ -107,7 +119,10 @@ impl Lanes {
 
     /// librdkafka came further than the records say: control records.
     pub(super) fn came(&mut self, at: &TopicPartition, offset: i64) {
-        if let Some(Lane { next: Some(next), .. }) = self.0.get_mut(at) {
+        if let Some(Lane {
+            next: Some(next), ..
+        }) = self.0.get_mut(at)
+        {
             *next = offset.max(*next);
         }
     }
@@ -116,7 +131,9 @@ impl Lanes {
     pub(super) fn may_have_ended(&self, numbers: &[i32]) -> Vec<(TopicPartition, i64)> {
         self.0
             .iter()
-            .filter(|(at, lane)| numbers.contains(&at.partition) && lane.leaves.is_none() && lane.next != lane.ended)
+            .filter(|(at, lane)| {
+                numbers.contains(&at.partition) && lane.leaves.is_none() && lane.next != lane.ended
+            })
             .filter_map(|(at, lane)| Some((at.clone(), lane.next?)))
             .collect()
     }

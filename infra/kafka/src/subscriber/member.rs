@@ -57,7 +57,10 @@ impl Load {
 }
 
 fn bytes(records: &[LogRecord]) -> usize {
-    records.iter().map(|record| record.value.as_ref().map_or(0, bytes::Bytes::len)).sum()
+    records
+        .iter()
+        .map(|record| record.value.as_ref().map_or(0, bytes::Bytes::len))
+        .sum()
 }
 
 /// Everything the thread has.
@@ -85,8 +88,18 @@ impl Member {
             .create_with_context(MemberContext::default())
             .map_err(|error| log_error(asked(), &error))?;
         let topics: Vec<_> = topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics).map_err(|error| log_error(asked(), &error))?;
-        Ok(Self { consumer, asker, told, load, lanes: Lanes::default(), names: Names::default(), held_up: false })
+        consumer
+            .subscribe(&topics)
+            .map_err(|error| log_error(asked(), &error))?;
+        Ok(Self {
+            consumer,
+            asker,
+            told,
+            load,
+            lanes: Lanes::default(),
+            names: Names::default(),
+            held_up: false,
+        })
     }
 
     /// Until it is told to leave, or its owner is gone.
@@ -159,7 +172,13 @@ impl Member {
             for element in positions.elements() {
                 if let Offset::Offset(offset) = element.offset() {
                     let topic = self.names.get(element.topic());
-                    self.lanes.came(&TopicPartition { topic, partition: element.partition() }, offset);
+                    self.lanes.came(
+                        &TopicPartition {
+                            topic,
+                            partition: element.partition(),
+                        },
+                        offset,
+                    );
                 }
             }
         }
@@ -173,7 +192,10 @@ impl Member {
         }
     }
 
-    fn stand_at_their_end(&self, candidates: Vec<(TopicPartition, i64)>) -> Vec<(TopicPartition, i64)> {
+    fn stand_at_their_end(
+        &self,
+        candidates: Vec<(TopicPartition, i64)>,
+    ) -> Vec<(TopicPartition, i64)> {
         let places: Vec<_> = candidates.iter().map(|(at, _)| at.clone()).collect();
         match self.asker.edges_now(&places) {
             Ok(edges) => candidates
@@ -198,7 +220,8 @@ impl Member {
                     SubscriberEvent::Assigned(partitions)
                 }
                 Change::Revoked(partitions) => {
-                    self.lanes.leave(&partitions, Instant::now() + RELEASE_WITHIN);
+                    self.lanes
+                        .leave(&partitions, Instant::now() + RELEASE_WITHIN);
                     SubscriberEvent::Revoked(partitions)
                 }
                 Change::Lost(partitions) => {
@@ -213,7 +236,10 @@ impl Member {
     fn let_overdue_go(&mut self) {
         if self.lanes.is_overdue(Instant::now()) {
             let leaving = self.lanes.leaving();
-            tracing::warn!("{} partitions were not released within {RELEASE_WITHIN:?} and go as they are", leaving.len());
+            tracing::warn!(
+                "{} partitions were not released within {RELEASE_WITHIN:?} and go as they are",
+                leaving.len()
+            );
             self.give_back(&leaving);
         }
     }
@@ -234,7 +260,11 @@ impl Member {
         for at in self.lanes.running() {
             list.add_partition(&at.topic, at.partition);
         }
-        let changed = if above { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+        let changed = if above {
+            self.consumer.pause(&list)
+        } else {
+            self.consumer.resume(&list)
+        };
         match changed {
             Ok(()) => self.held_up = above,
             Err(error) => self.tell(Err(log_error("pause or resume its partitions", &error))),
@@ -258,23 +288,41 @@ impl Member {
     }
 
     fn start(&mut self, at: &TopicPartition, offset: i64) -> Result<(), LogError> {
-        let what = || format!("start topic {} partition {} from offset {offset}", at.topic, at.partition);
+        let what = || {
+            format!(
+                "start topic {} partition {} from offset {offset}",
+                at.topic, at.partition
+            )
+        };
         if !self.lanes.is_ours(at) {
-            return Err(LogError { what: what(), why: "it is not ours".to_owned(), transient: false });
+            return Err(LogError {
+                what: what(),
+                why: "it is not ours".to_owned(),
+                transient: false,
+            });
         }
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset))
             .map_err(|error| log_error(what(), &error))?;
         if self.lanes.is_started(at) {
             self.consumer
-                .seek(&at.topic, at.partition, Offset::Offset(offset), settings::ANSWER_WITHIN)
+                .seek(
+                    &at.topic,
+                    at.partition,
+                    Offset::Offset(offset),
+                    settings::ANSWER_WITHIN,
+                )
                 .map_err(|error| log_error(what(), &error))?;
         } else {
             let (consumer, context) = (&self.consumer, self.consumer.context());
-            context.read(consumer, at, &list).map_err(|error| log_error(what(), &error))?;
+            context
+                .read(consumer, at, &list)
+                .map_err(|error| log_error(what(), &error))?;
         }
         if self.held_up {
-            self.consumer.pause(&list).map_err(|error| log_error(what(), &error))?;
+            self.consumer
+                .pause(&list)
+                .map_err(|error| log_error(what(), &error))?;
         }
         self.lanes.start(at, offset);
         Ok(())
@@ -289,7 +337,12 @@ impl Member {
                 (false, true) => Ok(()),
                 (false, false) => self.consumer.resume(&list),
             };
-            changed.map_err(|error| log_error(format!("pause topic {} partition {}", at.topic, at.partition), &error))?;
+            changed.map_err(|error| {
+                log_error(
+                    format!("pause topic {} partition {}", at.topic, at.partition),
+                    &error,
+                )
+            })?;
         }
         self.lanes.rest(at, paused);
         Ok(())
@@ -306,7 +359,10 @@ impl Member {
     fn note(&mut self, offsets: &[(TopicPartition, i64)]) {
         let mut list = TopicPartitionList::new();
         for (at, offset) in offsets.iter().filter(|(at, _)| self.lanes.is_started(at)) {
-            if list.add_partition_offset(&at.topic, at.partition, Offset::Offset(*offset)).is_err() {
+            if list
+                .add_partition_offset(&at.topic, at.partition, Offset::Offset(*offset))
+                .is_err()
+            {
                 return;
             }
         }

@@ -1,0 +1,107 @@
+//! What an operator does about a stopped relay: `jangbu repair kafka`, and the log's part of `jangbu repair fork`.
+
+use crate::ports::{Log, LogError, RelayLedger, StoreError};
+
+use super::halt::Halt;
+use super::{RelayOptions, topics};
+
+/// What was repaired.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// Partitions that will be refilled from the store, as `topic/partition`.
+    pub refilled: Vec<String>,
+    /// Why the relay had stopped, if it had.
+    pub was_stopped: Option<String>,
+}
+
+/// Why nothing was repaired.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairError {
+    /// A relay leads and publishes: then nothing of this kind is broken, or it is about to stop by itself.
+    #[error("a relay is leading; there is nothing to repair while it does, or stop it first")]
+    Leading,
+    /// The store gave no answer.
+    #[error("the store cannot be asked")]
+    Store(#[from] StoreError),
+    /// The log gave no answer.
+    #[error("the log cannot be asked")]
+    Log(#[from] LogError),
+    /// Something else is wrong, which this does not mend.
+    #[error("{0}")]
+    Else(String),
+}
+
+impl From<Halt> for RepairError {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Lost(error) => Self::Store(error),
+            Halt::Log(error) => Self::Log(error),
+            other => Self::Else(other.to_string()),
+        }
+    }
+}
+
+/// Sets wiped topics back to their beginning, so that the next leader refills them from the store, and lets the relay go
+/// on. What is still in the log stays and is not published again. Where nothing was wiped, the relay simply goes on; if
+/// what stopped it is still there, it stops again.
+///
+/// # Errors
+/// See [`RepairError`].
+pub async fn refill(
+    ledger: &dyn RelayLedger,
+    log: &dyn Log,
+    options: &RelayOptions,
+) -> Result<Repaired, RepairError> {
+    let was_stopped = ledger.stopped().await?;
+    let mut leadership = ledger.lead().await?.ok_or(RepairError::Leading)?;
+    let mut checkpoint = leadership.checkpoint().await?;
+    let aggregates = written(options, checkpoint.counts.keys());
+    let (lanes, edges) = topics::prepare(
+        log,
+        leadership.as_mut(),
+        options,
+        &aggregates,
+        &mut checkpoint,
+    )
+    .await?;
+    let wiped = topics::wiped(&lanes, &edges);
+    topics::set_back(&lanes, &wiped, &mut checkpoint);
+    leadership.save(&checkpoint).await?;
+    leadership.note_stopped(None).await?;
+    let refilled = wiped.iter().map(|index| {
+        let at = &lanes.lanes[*index].at;
+        format!("{}/{}", at.topic, at.partition)
+    });
+    Ok(Repaired {
+        refilled: refilled.collect(),
+        was_stopped,
+    })
+}
+
+/// After the store began a new incarnation: what stands in the log so far is history of the others, whatever its positions
+/// say. The new incarnation is published from the checkpoint on, which the restored store brought along.
+///
+/// # Errors
+/// See [`RepairError`].
+pub async fn step_over(ledger: &dyn RelayLedger, log: &dyn Log) -> Result<Repaired, RepairError> {
+    let was_stopped = ledger.stopped().await?;
+    let mut leadership = ledger.lead().await?.ok_or(RepairError::Leading)?;
+    let mut checkpoint = leadership.checkpoint().await?;
+    let places: Vec<_> = checkpoint.partitions.keys().cloned().collect();
+    let edges = log.edges(&places).await?;
+    for (mark, edges) in checkpoint.partitions.values_mut().zip(edges) {
+        mark.offset = edges.high;
+    }
+    leadership.save(&checkpoint).await?;
+    leadership.note_stopped(None).await?;
+    Ok(Repaired {
+        refilled: Vec::new(),
+        was_stopped,
+    })
+}
+
+fn written<'c>(options: &RelayOptions, topics: impl Iterator<Item = &'c String>) -> Vec<String> {
+    topics
+        .filter_map(|topic| topic.strip_prefix(&options.prefix).map(str::to_owned))
+        .collect()
+}
