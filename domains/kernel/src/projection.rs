@@ -203,3 +203,6 @@ fn fold_one<'h, R: Document>(
         columns,
     }))
 }
+
+#[cfg(test)]
+mod tests;

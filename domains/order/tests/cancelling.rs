@@ -165,6 +165,14 @@ fn delivery_that_refuses_lets_the_order_go_on() {
 }
 
 #[test]
+fn what_the_customer_said_is_over_with_the_refusal() {
+    let history = until::then(until::cancelling(), [cancellation_refused().into()]);
+    given::<Order>(history)
+        .when(delivery_cancelled())
+        .then(by_delivery());
+}
+
+#[test]
 fn the_parcels_news_ends_the_cancelling() {
     for (news, said, state) in [
         (
