@@ -12,7 +12,7 @@ use crate::text::{Text, from_text};
 /// One line of an address.
 pub type AddressLine = Text<1, 200>;
 
-/// Where a parcel goes. It is somebody's home: it travels as [`Personal`](crate::Personal).
+/// Where a parcel goes. It is somebody's home, so it is personal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Address {
     /// Who opens the door.

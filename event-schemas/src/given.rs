@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer};
 use crate::address::{Address, AddressLine, Country};
 use crate::{Currency, Money, Personal};
 
-/// [`Money`] as a caller gives it.
+/// Money as a caller gives it.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GivenMoney {
@@ -15,7 +15,7 @@ pub struct GivenMoney {
     currency: Currency,
 }
 
-/// [`Address`] as a caller gives it: always open, never sealed.
+/// An address as a caller gives it: always open, never sealed.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-personal" = true))]
