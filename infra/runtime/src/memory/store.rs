@@ -65,12 +65,27 @@ impl MemoryStore {
 
     /// Waits as long as fate says, and fails if it says so; then makes sure the connection stands.
     async fn enter(&self, operation: Operation) -> Result<(), StoreError> {
+        self.ask(operation, |_| ()).await
+    }
+
+    /// Asks the database something; the answer comes back when fate lets it, if the connection still stands then.
+    async fn ask<T>(
+        &self,
+        operation: Operation,
+        question: impl FnOnce(&MemoryDatabase) -> T,
+    ) -> Result<T, StoreError> {
         let fate = self.faults.fate(operation);
         tokio::time::sleep(fate.delay).await;
         if fate.fails {
             return Err(unreachable(operation));
         }
-        self.session.stand(&self.database)
+        self.session.stand(&self.database)?;
+        let generation = self.database.generation();
+        let answer = question(&self.database);
+        answer_comes(&self.database, &fate, generation)
+            .await
+            .then_some(answer)
+            .ok_or_else(|| unreachable(operation))
     }
 
     fn told(&self, events: &[Envelope]) {
@@ -120,6 +135,14 @@ impl Session {
     }
 }
 
+/// Waits for an answer that is on its way. False if a restore broke the connection meanwhile.
+async fn answer_comes(database: &MemoryDatabase, fate: &Fate, generation: u64) -> bool {
+    if !fate.answer_delay.is_zero() {
+        tokio::time::sleep(fate.answer_delay).await;
+    }
+    database.generation() == generation
+}
+
 fn unreachable(operation: Operation) -> StoreError {
     StoreError::Unreachable {
         what: format!("{operation:?}"),
@@ -161,8 +184,9 @@ impl EventStore for MemoryStore {
     }
 
     async fn load(&self, loads: &[Load]) -> Result<Vec<Loaded>, StoreError> {
-        self.enter(Operation::Load).await?;
-        let loaded = self.database.load(loads);
+        let loaded = self
+            .ask(Operation::Load, |database| database.load(loads))
+            .await?;
         for one in &loaded {
             self.told(&one.events);
         }
@@ -170,8 +194,9 @@ impl EventStore for MemoryStore {
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
-        self.enter(Operation::Read).await?;
-        let events = self.database.read(after, limit);
+        let events = self
+            .ask(Operation::Read, |database| database.read(after, limit))
+            .await?;
         self.told(&events);
         Ok(events)
     }
@@ -182,13 +207,14 @@ impl EventStore for MemoryStore {
         after: u64,
         limit: usize,
     ) -> Result<(Vec<Envelope>, u64), StoreError> {
-        self.enter(Operation::Read).await?;
-        Ok(self.database.search(filter, after, limit))
+        self.ask(Operation::Read, |database| {
+            database.search(filter, after, limit)
+        })
+        .await
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
-        self.enter(Operation::Read).await?;
-        let (_, _, head) = self.database.identity();
+        let (_, _, head) = self.ask(Operation::Read, MemoryDatabase::identity).await?;
         if let Some(event_id) = head.event_id {
             self.session.told(head.position, event_id);
         }

@@ -7,7 +7,7 @@ use event_schemas::Envelope;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Faults, MemoryDatabase, Operation, Session, unreachable};
+use super::{Fate, Faults, MemoryDatabase, Operation, Session, answer_comes, unreachable};
 use crate::ports::{AppendError, Appender, Entry, FastOutcome, Judged, StoreError, Verdict};
 
 pub(super) struct MemoryAppender {
@@ -30,7 +30,7 @@ impl MemoryAppender {
     }
 
     /// Lets fate have its way before an append. A broken connection has certainly stored nothing.
-    async fn enter(&self, batch: &[Entry], checked: bool) -> Result<(), AppendError> {
+    async fn enter(&self, batch: &[Entry], checked: bool) -> Result<(Fate, u64), AppendError> {
         let fate = self.faults.fate(Operation::Append);
         tokio::time::sleep(fate.delay).await;
         if fate.fails {
@@ -42,7 +42,16 @@ impl MemoryAppender {
                 .append_later(Instant::now() + later, batch, checked);
             return Err(AppendError::Unknown(unreachable(Operation::Append)));
         }
-        Ok(())
+        Ok((fate, self.database.generation()))
+    }
+
+    /// Waits for the answer to an append that the store has carried out.
+    async fn leave(&self, (fate, generation): (Fate, u64)) -> Result<(), AppendError> {
+        if answer_comes(&self.database, &fate, generation).await {
+            Ok(())
+        } else {
+            Err(AppendError::Unknown(unreachable(Operation::Append)))
+        }
     }
 
     fn stand(&self) -> Result<(), AppendError> {
@@ -65,8 +74,9 @@ impl MemoryAppender {
 #[async_trait]
 impl Appender for MemoryAppender {
     async fn append(&mut self, batch: &[Entry]) -> Result<FastOutcome, AppendError> {
-        self.enter(batch, false).await?;
+        let entered = self.enter(batch, false).await?;
         let outcome = self.database.append(batch);
+        self.leave(entered).await?;
         if let FastOutcome::Appended(appended) = &outcome {
             let mut first = appended.first;
             for entry in batch {
@@ -78,8 +88,9 @@ impl Appender for MemoryAppender {
     }
 
     async fn append_checked(&mut self, batch: &[Entry]) -> Result<Judged, AppendError> {
-        self.enter(batch, true).await?;
+        let entered = self.enter(batch, true).await?;
         let judged = self.database.append_checked(batch);
+        self.leave(entered).await?;
         for (entry, verdict) in batch.iter().zip(&judged.verdicts) {
             if let Verdict::Appended { first } = verdict {
                 self.told(entry, *first);

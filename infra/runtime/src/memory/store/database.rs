@@ -101,6 +101,11 @@ impl MemoryDatabase {
         (incarnation, state.generation, head)
     }
 
+    /// Rises whenever all connections break.
+    pub(super) fn generation(&self) -> u64 {
+        self.state().generation
+    }
+
     /// Every incarnation so far, the newest last.
     #[must_use]
     pub fn incarnations(&self) -> Vec<Uuid> {

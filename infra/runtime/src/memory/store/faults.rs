@@ -28,8 +28,10 @@ pub enum Operation {
 /// What becomes of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
-    /// It takes so long.
+    /// It takes so long to reach the store.
     pub delay: Duration,
+    /// The answer takes so long to come back: meanwhile the store goes on, and a restore breaks the connection.
+    pub answer_delay: Duration,
     /// It never reaches the store.
     pub fails: bool,
     /// An append reaches the store, but its answer does not come back; the store carries it out this much later.
