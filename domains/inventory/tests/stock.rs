@@ -6,7 +6,6 @@ use event_schemas::stock::{
 use event_schemas::{INTEGER_LIMIT, OrderId, Quantity};
 use inventory::StockCommand::{Dispatch, Hold, Receive, Release, TakeBack};
 use inventory::{Stock, StockRejection};
-use kernel::Aggregate;
 use kernel::kit::given;
 use uuid::Uuid;
 
@@ -293,9 +292,4 @@ fn more_than_a_number_can_say_is_refused() {
             quantity: ONE,
         })
         .then_refused(overflow());
-}
-
-#[test]
-fn taking_back_is_for_policies() {
-    assert_eq!(Stock::FOR_POLICIES, ["take-back"]);
 }

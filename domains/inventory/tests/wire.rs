@@ -1,8 +1,8 @@
 //! What of stock is seen outside: commands as callers write them, rejections as they read them.
 
 use event_schemas::Quantity;
-use inventory::{StockCommand, StockRejection};
-use kernel::Command;
+use inventory::{Stock, StockCommand, StockRejection};
+use kernel::{Aggregate, Command};
 use serde_json::{Value, json};
 
 const ORDER: &str = "00000000-0000-0000-0000-000000000001";
@@ -69,4 +69,9 @@ fn an_overflow_reads_as_a_problem() {
         overflow.to_string(),
         "9007199254740990 are on hand, so at most 1 more fit: receive fewer than 5"
     );
+}
+
+#[test]
+fn taking_back_is_for_policies() {
+    assert_eq!(Stock::FOR_POLICIES, ["take-back"]);
 }

@@ -3,9 +3,9 @@
 mod mall;
 
 use event_schemas::{Currency, Quantity, personal};
-use kernel::Command;
+use kernel::{Aggregate, Command};
 use mall::*;
-use order::{OrderCommand, OrderRejection, State};
+use order::{Order, OrderCommand, OrderRejection, State};
 use serde_json::{Value, json};
 
 fn read(command: Value) -> Result<OrderCommand, serde_json::Error> {
@@ -56,6 +56,8 @@ fn each_command_is_read_and_written_under_its_name() {
         let command = read(wire.clone()).unwrap();
         assert_eq!(command.name(), name);
         assert_eq!(serde_json::to_value(&command).unwrap(), wire);
+        let is_a_persons = ["place", "cancel", "change-address", "retry-delivery"].contains(&name);
+        assert_eq!(Order::FOR_POLICIES.contains(&name), !is_a_persons, "{name}");
     }
     assert_eq!(
         read(json!({ "place": place_body() })).unwrap(),
