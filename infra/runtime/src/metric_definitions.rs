@@ -59,6 +59,44 @@ pub const RELAY_FOUND: &str = "jangbu_relay_found_total";
 pub const RELAY_REBUILDS: &str = "jangbu_relay_rebuilds_total";
 /// Records in our topics that are not ours.
 pub const RELAY_STEPPED_OVER: &str = "jangbu_relay_stepped_over_total";
+/// Commands of policies by how they ended.
+pub const REACTIONS: &str = "jangbu_reactions_total";
+/// Records that policies have not finished.
+pub const POLICY_LAG: &str = "jangbu_policy_lag_events";
+/// Events that policies parked.
+pub const PARKED: &str = "jangbu_parked_total";
+/// Keys of which something is parked.
+pub const PARKED_KEYS: &str = "jangbu_parked_keys";
+/// Whether a context stopped reacting.
+pub const CONTEXT_STOPPED: &str = "jangbu_context_stopped";
+/// Records that were nothing of ours.
+pub const DEAD_LETTERS: &str = "jangbu_dead_letters_total";
+/// Records that policies had seen before.
+pub const DUPLICATES: &str = "jangbu_policy_duplicates_total";
+/// Records of another incarnation.
+pub const OTHER_HISTORY: &str = "jangbu_policy_other_history_total";
+/// Times that events were missing in the log.
+pub const LOG_LOSSES: &str = "jangbu_policy_log_losses_total";
+/// Events that were read from the store instead.
+pub const REFILLED: &str = "jangbu_policy_refilled_events_total";
+
+/// The newest position handed out to views.
+pub const FOLLOW_POSITION: &str = "jangbu_follow_position";
+/// Events that the log did not bring in time.
+pub const FOLLOW_REFILLED: &str = "jangbu_follow_refilled_total";
+/// Records in our topics that are none of our events.
+pub const FOLLOW_DROPPED: &str = "jangbu_follow_dropped_total";
+
+/// A view's checkpoint.
+pub const VIEW_POSITION: &str = "jangbu_view_position";
+/// How far a view is behind the store.
+pub const VIEW_BEHIND: &str = "jangbu_view_behind_events";
+/// Whether a view stopped at an event that it cannot fold.
+pub const VIEW_STOPPED: &str = "jangbu_view_stopped";
+/// Events that went into a view.
+pub const VIEW_EVENTS: &str = "jangbu_view_events_total";
+/// Time from taking a batch of events to its commit.
+pub const VIEW_BATCH_TIME: &str = "jangbu_view_batch_seconds";
 
 /// All of them.
 pub const ALL: &[Definition] = &[
@@ -157,5 +195,113 @@ pub const ALL: &[Definition] = &[
         shape: Shape::Counter,
         unit: Unit::Count,
         description: "records in our topics that are not ours or malformed, met at the start of the relay",
+    },
+    Definition {
+        name: REACTIONS,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "commands of policies by how they ended [policy, outcome]",
+    },
+    Definition {
+        name: POLICY_LAG,
+        shape: Shape::Gauge,
+        unit: Unit::Count,
+        description: "events that the relay sent and this process's policies have not finished [context]",
+    },
+    Definition {
+        name: PARKED,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "events that were parked because they failed or are unknown here [context, why]",
+    },
+    Definition {
+        name: PARKED_KEYS,
+        shape: Shape::Gauge,
+        unit: Unit::Count,
+        description: "keys of which something is parked [context]",
+    },
+    Definition {
+        name: CONTEXT_STOPPED,
+        shape: Shape::Gauge,
+        unit: Unit::Count,
+        description: "1 while the context has stopped reacting and waits to be resumed [context]",
+    },
+    Definition {
+        name: DEAD_LETTERS,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "records on our topics that are not ours [context]",
+    },
+    Definition {
+        name: DUPLICATES,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "records that had been seen before [context]",
+    },
+    Definition {
+        name: OTHER_HISTORY,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "records of another incarnation of the store, passed over [context]",
+    },
+    Definition {
+        name: LOG_LOSSES,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "times that events were missing in the log [context]",
+    },
+    Definition {
+        name: REFILLED,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "events that were missing in the log and read from the store [context]",
+    },
+    Definition {
+        name: FOLLOW_POSITION,
+        shape: Shape::Gauge,
+        unit: Unit::Count,
+        description: "newest position of the store that is handed out to views",
+    },
+    Definition {
+        name: FOLLOW_REFILLED,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "events read from the store because the log did not bring them in time",
+    },
+    Definition {
+        name: FOLLOW_DROPPED,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "records in our topics that are none of our events [reason]",
+    },
+    Definition {
+        name: VIEW_POSITION,
+        shape: Shape::Gauge,
+        unit: Unit::Count,
+        description: "checkpoint of a view that this process writes [view, version]",
+    },
+    Definition {
+        name: VIEW_BEHIND,
+        shape: Shape::Gauge,
+        unit: Unit::Count,
+        description: "events that are stored and not yet in a view [view, version]",
+    },
+    Definition {
+        name: VIEW_STOPPED,
+        shape: Shape::Gauge,
+        unit: Unit::Count,
+        description: "1 while a view is stopped at an event that it cannot fold [view, version]",
+    },
+    Definition {
+        name: VIEW_EVENTS,
+        shape: Shape::Counter,
+        unit: Unit::Count,
+        description: "events that went into a view, heard by it or not [view, version]",
+    },
+    Definition {
+        name: VIEW_BATCH_TIME,
+        shape: Shape::Histogram,
+        unit: Unit::Seconds,
+        description: "time from taking a batch of events to its commit [view, version]",
     },
 ];

@@ -92,6 +92,19 @@ impl ContextDefinition {
         self
     }
 
+    /// The policy that was just named hears all of history when it is first registered, not only what comes after.
+    ///
+    /// # Panics
+    /// If no policy was named before: the sentence has no subject.
+    #[must_use]
+    pub fn from_the_beginning(mut self) -> Self {
+        let policy = self.policies.last_mut().and_then(Arc::get_mut);
+        policy
+            .expect("a policy was just named, and nobody shares it yet")
+            .hear_from_the_beginning();
+        self
+    }
+
     /// The context's name.
     #[must_use]
     pub fn name(&self) -> &'static str {
