@@ -1,0 +1,276 @@
+//! One membership in the context's group, from joining to leaving.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::partition::Phase;
+use super::refill::until_told;
+use super::state::{State, SubscriberOrder};
+use super::{Dependencies, Reacting};
+use crate::ports::{LogError, Subscriber, SubscriberEvent, TopicPartition};
+
+/// How long the log is listened to before orders to it are looked at again.
+const LISTEN: Duration = Duration::from_millis(100);
+/// The same while an order is expected: a partition about to be read, or paused.
+const LISTEN_SHORTLY: Duration = Duration::from_millis(5);
+/// How long the last saving may take.
+const LAST_SAVE: Duration = Duration::from_secs(3);
+
+/// Why a membership ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It was asked to.
+    Cancelled,
+    /// The store's history is another: everything in hand was of the old one.
+    OtherHistory,
+    /// The log failed.
+    Log(LogError),
+}
+
+pub(super) struct Session {
+    subscriber: Box<dyn Subscriber>,
+    state: State,
+    leaving: Option<Leaving>,
+}
+
+/// Partitions that are being taken from us.
+struct Leaving {
+    partitions: Vec<TopicPartition>,
+    until: Instant,
+}
+
+enum Told {
+    Cancelled,
+    Nothing,
+    Heard(SubscriberEvent),
+    Drained,
+}
+
+impl Session {
+    /// Registers the policies and joins the group.
+    pub(super) async fn join(
+        context: &Arc<Reacting>,
+        with: &Dependencies,
+    ) -> Result<Self, LogError> {
+        let source = with.store.source();
+        let wait = context.options.longest_wait;
+        let head = until_told(wait, "where the store ends", || with.store.head()).await;
+        let policies: Vec<_> = context
+            .policies
+            .iter()
+            .map(|policy| {
+                let from = if policy.is_from_the_beginning() {
+                    0
+                } else {
+                    head.position
+                };
+                (policy.name().to_owned(), from)
+            })
+            .collect();
+        until_told(wait, "whether policies are registered", || {
+            with.progress.register(context.name, &policies)
+        })
+        .await;
+        let topics: Vec<_> = context
+            .topics
+            .iter()
+            .map(|(topic, ..)| topic.to_string())
+            .collect();
+        let subscriber = with.log.subscriber(&context.group, &topics).await?;
+        Ok(Self {
+            subscriber,
+            state: State::new(Arc::clone(context), with.clone(), source),
+            leaving: None,
+        })
+    }
+
+    /// Reacts until it is cancelled or cannot go on; then drains, saves and leaves.
+    pub(super) async fn run(mut self, cancel: &CancellationToken) -> Ended {
+        let ended = self.react(cancel).await;
+        let all: Vec<_> = self.state.partitions.keys().cloned().collect();
+        if matches!(ended, Ended::Cancelled) {
+            let until = Instant::now() + self.state.context.options.shutdown_drain;
+            self.state.prepare_to_leave(&all);
+            self.state.drain(&all, until).await;
+        }
+        if !matches!(ended, Ended::OtherHistory) {
+            self.state.save_last(&all, LAST_SAVE).await;
+        }
+        self.state.drop_partitions(&all);
+        self.subscriber.leave().await;
+        ended
+    }
+
+    async fn react(&mut self, cancel: &CancellationToken) -> Ended {
+        loop {
+            if self.state.is_of_another_history() {
+                return Ended::OtherHistory;
+            }
+            let given = self.give_orders().await;
+            let told = match given {
+                Ok(()) => self.listen(cancel).await,
+                Err(error) => Err(error),
+            };
+            match told {
+                Ok(Told::Cancelled) => return Ended::Cancelled,
+                Ok(Told::Nothing) => {}
+                Ok(Told::Heard(event)) => self.hear(event),
+                Ok(Told::Drained) => self.let_go().await,
+                Err(error) if error.transient => {
+                    tracing::warn!(%error, "the log gives no answer");
+                    let until = Instant::now() + self.state.context.options.first_wait;
+                    self.state.work_until(until).await;
+                }
+                Err(error) => return Ended::Log(error),
+            }
+        }
+    }
+
+    /// Lets the lanes go on until the log has something to say.
+    async fn listen(&mut self, cancel: &CancellationToken) -> Result<Told, LogError> {
+        let state = &mut self.state;
+        if let Some(leaving) = &self.leaving {
+            let drained = state.drain(&leaving.partitions, leaving.until);
+            return Ok(tokio::select! {
+                biased;
+                () = cancel.cancelled() => Told::Cancelled,
+                () = drained => Told::Drained,
+            });
+        }
+        let listen = if state.expects_orders() {
+            LISTEN_SHORTLY
+        } else {
+            LISTEN
+        };
+        let mut next = pin!(self.subscriber.next(listen));
+        // It is not asked again before it has answered: an adapter may lose what it was about to say.
+        loop {
+            state.pump();
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Ok(Told::Cancelled),
+                () = state.turn() => {}
+                heard = &mut next => return Ok(heard?.map_or(Told::Nothing, Told::Heard)),
+            }
+        }
+    }
+
+    fn hear(&mut self, event: SubscriberEvent) {
+        let state = &mut self.state;
+        match event {
+            SubscriberEvent::Assigned(partitions) => state.assigned(partitions),
+            SubscriberEvent::Records(records) => state.take_in(records),
+            SubscriberEvent::End(at, offset) => state.reached_end(&at, offset),
+            SubscriberEvent::Lost(partitions) => {
+                tracing::warn!(
+                    context = state.context.name,
+                    count = partitions.len(),
+                    "partitions were lost"
+                );
+                state.drop_partitions(&partitions);
+            }
+            SubscriberEvent::Revoked(partitions) => {
+                state.prepare_to_leave(&partitions);
+                self.leaving = Some(Leaving {
+                    partitions,
+                    until: Instant::now() + state.context.options.revoke_drain,
+                });
+            }
+        }
+        state.keep_saving();
+    }
+
+    /// What is in hand of the revoked partitions is finished, or has had its time.
+    async fn let_go(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
+            self.state.save_last(&leaving.partitions, LAST_SAVE).await;
+            self.state.drop_partitions(&leaving.partitions);
+            self.subscriber.release(&leaving.partitions).await;
+        }
+    }
+
+    /// Tells the subscriber what to start, to pause, and to note.
+    async fn give_orders(&mut self) -> Result<(), LogError> {
+        for (at, is_paused) in self.state.pauses() {
+            self.subscriber.pause(&at, is_paused).await?;
+        }
+        self.state.go_on_refilling();
+        let mut notes = Vec::new();
+        for order in std::mem::take(&mut self.state.orders) {
+            match order {
+                SubscriberOrder::Start(place, offset) if self.state.partition(&place).is_some() => {
+                    self.subscriber.start(&place.at, offset).await?;
+                }
+                SubscriberOrder::Start(..) => {}
+                SubscriberOrder::Note(at, offset) => notes.push((at, offset)),
+            }
+        }
+        if !notes.is_empty() {
+            self.subscriber.note(&notes).await;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Takes the next thing that came back or rang. May be dropped while it waits: nothing is lost.
+    async fn turn(&mut self) {
+        let alarm = self.next_alarm();
+        tokio::select! {
+            biased;
+            Some(answered) = self.answers.next() => self.answered(answered),
+            Some(done) = self.jobs.next() => self.done(done),
+            () = sleep_until(alarm) => self.ring(),
+        }
+        self.keep_saving();
+    }
+
+    async fn work_until(&mut self, until: Instant) {
+        loop {
+            self.pump();
+            tokio::select! {
+                biased;
+                () = sleep_until(until) => return,
+                () = self.turn() => {}
+            }
+        }
+    }
+
+    /// Goes on until nothing of these partitions is under way, or time is up.
+    async fn drain(&mut self, partitions: &[TopicPartition], until: Instant) {
+        loop {
+            self.pump();
+            if !self.is_busy(partitions) {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = sleep_until(until) => return,
+                () = self.turn() => {}
+            }
+        }
+    }
+
+    /// Nothing new begins in these partitions.
+    fn prepare_to_leave(&mut self, partitions: &[TopicPartition]) {
+        for at in partitions {
+            if let Some(partition) = self.partitions.get_mut(at)
+                && partition.phase == Phase::Reading
+            {
+                partition.phase = Phase::Leaving;
+            }
+        }
+    }
+
+    /// Whether the subscriber is about to be told something.
+    fn expects_orders(&self) -> bool {
+        self.partitions
+            .values()
+            .any(|partition| partition.is_paused || partition.phase == Phase::Preparing)
+    }
+}
