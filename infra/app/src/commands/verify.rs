@@ -1,0 +1,20 @@
+//! `jangbu verify`: the whole ledger, event by event and block by block.
+
+use std::process::ExitCode;
+
+use super::settings_with_parts;
+use crate::cli::{Common, Output};
+use crate::lifecycle;
+
+pub(super) async fn verify(common: &Common, output: &Output) -> anyhow::Result<ExitCode> {
+    let settings = settings_with_parts(common, Vec::new())?;
+    let progress = lifecycle::progress_bar("verifying");
+    let report = jangbu_postgres::verify(&settings.database.url, |at, head| progress.at(at, head)).await?;
+    progress.done();
+    if output.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
