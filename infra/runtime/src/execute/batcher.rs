@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::RunToken;
 use super::engine::EngineStatus;
-use super::speculation::Speculation;
+use super::speculation::{self, Speculation};
 use crate::metric_definitions;
 use crate::ports::{
     AppendError, Appended, Appender, Entry, EventStore, FastOutcome, StoreError, Stream, Verdict,
@@ -65,6 +65,8 @@ pub(super) struct Note {
     pub(super) results: Vec<(Uuid, Came)>,
     pub(super) recorded_at: DateTime<Utc>,
     pub(super) contended: Arc<[Stream]>,
+    /// History is another one since an operator accepted a fork: whatever is in memory is of the lost one.
+    pub(super) forget: bool,
 }
 
 pub(super) struct Batcher {
@@ -74,6 +76,10 @@ pub(super) struct Batcher {
     status: watch::Sender<EngineStatus>,
     cancel: CancellationToken,
     queue: VecDeque<Handed>,
+    /// The history that everything in memory is of.
+    incarnation: Uuid,
+    /// Decisions that bear a number below were taken on a lost history.
+    floor: u64,
     size: Histogram,
     time: Histogram,
     checked: Counter,
@@ -94,6 +100,8 @@ impl Batcher {
             status,
             cancel,
             queue: VecDeque::new(),
+            incarnation: Uuid::nil(),
+            floor: 0,
             size: metrics::histogram!(metric_definitions::APPEND_BATCH_SIZE),
             time: metrics::histogram!(metric_definitions::APPEND_TIME),
             checked: metrics::counter!(metric_definitions::APPENDS_CHECKED),
@@ -105,6 +113,7 @@ impl Batcher {
         let cancel = self.cancel.clone();
         let work = async {
             let mut appender = self.connect().await;
+            self.incarnation = self.store.source().incarnation;
             while let Some(handed) = self.inbox.recv().await {
                 self.queue.extend(handed);
                 while !self.queue.is_empty() {
@@ -155,7 +164,7 @@ impl Batcher {
         let mut back = Vec::new();
         let (mut events, mut bytes) = (0, 0);
         while let Some(handed) = self.queue.pop_front() {
-            if !handed.speculation.counts(handed.number) {
+            if !handed.speculation.counts(handed.number) || handed.number < self.floor {
                 back.push(handed);
                 continue;
             }
@@ -293,7 +302,10 @@ impl Batcher {
         let mut backoff = Backoff::default();
         let facts = loop {
             let looked_up = match appender.recover().await {
-                Ok(()) => appender.look_up(&ids).await,
+                Ok(()) => {
+                    self.forget_lost_history();
+                    appender.look_up(&ids).await
+                }
                 Err(error) => Err(error),
             };
             match looked_up {
@@ -342,7 +354,10 @@ impl Batcher {
         loop {
             backoff.wait().await;
             match appender.recover().await {
-                Ok(()) => return self.say(EngineStatus::Running),
+                Ok(()) => {
+                    self.forget_lost_history();
+                    return self.say(EngineStatus::Running);
+                }
                 Err(error @ StoreError::Forked { .. }) => self.forked(Vec::new(), &error),
                 Err(error) => self.say_trouble(&error),
             }
@@ -364,6 +379,27 @@ impl Batcher {
             .map(|(worker, id)| (worker, id, Came::Forked))
             .collect();
         self.tell(results, Utc::now, &[]);
+    }
+
+    /// A connection that stands again may be one to another history: a backup was restored and accepted before we
+    /// noticed anything. Version numbers of the lost one may fit it, so nothing decided on memory may reach it.
+    fn forget_lost_history(&mut self) {
+        let incarnation = self.store.source().incarnation;
+        if incarnation == self.incarnation {
+            return;
+        }
+        tracing::warn!(%incarnation, "the store's history is another one; everything in memory is forgotten");
+        self.incarnation = incarnation;
+        self.floor = speculation::fresh();
+        for worker in &self.workers {
+            // A worker that is gone remembers nothing.
+            let _ = worker.send(Note {
+                results: Vec::new(),
+                recorded_at: Utc::now(),
+                contended: Arc::default(),
+                forget: true,
+            });
+        }
     }
 
     fn say_trouble(&self, error: &StoreError) {
@@ -405,6 +441,7 @@ impl Batcher {
                 results,
                 recorded_at: recorded_at(),
                 contended: Arc::clone(&contended),
+                forget: false,
             });
         }
     }

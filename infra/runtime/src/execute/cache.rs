@@ -62,6 +62,12 @@ impl Cache {
             .expect("a slot with flights is never forgotten")
     }
 
+    /// Every slot with its number.
+    pub(super) fn all(&mut self) -> impl Iterator<Item = (usize, &mut Slot)> {
+        let slots = self.slots.iter_mut().enumerate();
+        slots.filter_map(|(number, slot)| slot.as_mut().map(|slot| (number, slot)))
+    }
+
     /// Whether there is a slot of that number still.
     pub(super) fn has(&self, number: usize) -> bool {
         self.slots.get(number).is_some_and(Option::is_some)

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// One counter for the whole process, so that a number outlives the eviction of its aggregate from the cache.
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
-fn fresh() -> u64 {
+/// A number above all that were given so far.
+pub(super) fn fresh() -> u64 {
     NUMBERS.fetch_add(1, Ordering::Relaxed)
 }
 

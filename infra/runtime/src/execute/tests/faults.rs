@@ -124,3 +124,21 @@ async fn a_store_restored_underneath_is_refused_until_an_operator_has_looked() {
     assert_eq!(one.ask("s", Take { by: 3 }).await.unwrap().version, 6);
     assert_eq!(one.shelves().await["s"].left, 2 + 30 - 1);
 }
+
+/// Pitfall 54, as the simulation found it: the process slept through the restore and the operator's repair, and the
+/// version it remembers is one that the other history reached by other events.
+#[tokio::test(start_paused = true)]
+async fn what_was_remembered_of_a_lost_history_is_forgotten() {
+    let database = database();
+    let (one, two) = (process(&database), process(&database));
+    one.ask("s", Put { pieces: 1 }).await.unwrap();
+    database.restore(0);
+    database.repair_fork();
+    two.ask("s", Put { pieces: 2 }).await.unwrap();
+    one.ask("s", Take { by: 1 }).await.unwrap();
+    let took = one.ask("s", Take { by: 2 }).await.unwrap();
+    assert!(
+        matches!(took.outcome, Answered::Said(_)),
+        "decided on the lost history, of which one piece was left: {took:?}"
+    );
+}

@@ -20,6 +20,13 @@ const CONTENDED_FOR: Duration = Duration::from_secs(1);
 
 impl Worker {
     pub(super) fn hear(&mut self, note: Note) {
+        if note.forget {
+            for (number, slot) in self.cache.all() {
+                slot.speculation.raise();
+                slot.forget_state();
+                self.stirred.push(number);
+            }
+        }
         for stream in &*note.contended {
             if let Some(number) = self.cache.find(stream) {
                 self.cache.slot(number).contended_until = Some(Instant::now() + CONTENDED_FOR);

@@ -14,6 +14,8 @@ pub(super) struct MemoryAppender {
     database: MemoryDatabase,
     faults: Arc<dyn Faults>,
     session: Arc<Session>,
+    /// Of the database when this connection was made; a restore breaks it.
+    generation: u64,
 }
 
 impl MemoryAppender {
@@ -22,45 +24,37 @@ impl MemoryAppender {
         faults: Arc<dyn Faults>,
         session: Arc<Session>,
     ) -> Self {
+        let generation = database.generation();
         Self {
             database,
             faults,
             session,
+            generation,
         }
     }
 
     /// Lets fate have its way before an append. A broken connection has certainly stored nothing.
-    async fn enter(&self, batch: &[Entry], checked: bool) -> Result<(Fate, u64), AppendError> {
+    async fn enter(&self, batch: &[Entry], checked: bool) -> Result<Fate, AppendError> {
         let fate = self.faults.fate(Operation::Append);
         tokio::time::sleep(fate.delay).await;
-        if fate.fails {
+        if fate.fails || self.database.generation() != self.generation {
             return Err(AppendError::NotDone(unreachable(Operation::Append)));
         }
-        self.stand()?;
         if let Some(later) = fate.answer_lost {
             self.database
                 .append_later(Instant::now() + later, batch, checked);
             return Err(AppendError::Unknown(unreachable(Operation::Append)));
         }
-        Ok((fate, self.database.generation()))
+        Ok(fate)
     }
 
     /// Waits for the answer to an append that the store has carried out.
-    async fn leave(&self, (fate, generation): (Fate, u64)) -> Result<(), AppendError> {
-        if answer_comes(&self.database, &fate, generation).await {
+    async fn leave(&self, fate: Fate) -> Result<(), AppendError> {
+        if answer_comes(&self.database, &fate, self.generation).await {
             Ok(())
         } else {
             Err(AppendError::Unknown(unreachable(Operation::Append)))
         }
-    }
-
-    fn stand(&self) -> Result<(), AppendError> {
-        self.session
-            .stand(&self.database)
-            .map_err(|error| match error {
-                forked @ StoreError::Forked { .. } => AppendError::Fatal(forked),
-                other => AppendError::NotDone(other),
-            })
     }
 
     fn told(&self, entry: &Entry, first: u64) {
@@ -108,7 +102,9 @@ impl Appender for MemoryAppender {
         while let Some(due) = self.database.at_work_until() {
             tokio::time::sleep_until(due).await;
         }
-        self.session.stand(&self.database)
+        self.session.stand(&self.database)?;
+        self.generation = self.database.generation();
+        Ok(())
     }
 
     async fn look_up(&mut self, command_ids: &[Uuid]) -> Result<Vec<Envelope>, StoreError> {
@@ -117,7 +113,9 @@ impl Appender for MemoryAppender {
         if fate.fails {
             return Err(unreachable(Operation::LookUp));
         }
-        self.session.stand(&self.database)?;
+        if self.database.generation() != self.generation {
+            return Err(unreachable(Operation::LookUp));
+        }
         let facts: Vec<_> = command_ids
             .iter()
             .flat_map(|id| self.database.facts(*id))
