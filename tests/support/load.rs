@@ -1,0 +1,105 @@
+//! A rush: customers in parallel who order, repeat themselves and change their minds, over a few SKUs with too little
+//! stock, until they are told to go home.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::shop::Shop;
+use crate::wish::{cancel, place, receive};
+
+/// Few, so that they are fought for.
+const SKUS: [&str; 5] = ["tea", "cup", "pot", "rice", "salt"];
+/// Of each; far less than the rush wants.
+const ON_HAND: u64 = 60;
+const CUSTOMERS: u64 = 16;
+/// More than the faults need, so that a slow fault does not make a long test.
+const MOST_ORDERS: usize = 500;
+
+/// Customers at work.
+pub struct Rush {
+    customers: JoinSet<()>,
+    closing: CancellationToken,
+}
+
+impl Rush {
+    /// Fills the shelves and lets the customers in.
+    pub async fn begin(shop: &Arc<Shop>, seed: u64) -> Self {
+        for sku in SKUS {
+            let _received = shop.ask(&receive(sku, ON_HAND)).await.must_be(201);
+        }
+        let closing = CancellationToken::new();
+        let placed = Arc::new(AtomicUsize::new(0));
+        let mut customers = JoinSet::new();
+        for number in 0..CUSTOMERS {
+            let customer = Customer {
+                shop: Arc::clone(shop),
+                closing: closing.clone(),
+                placed: Arc::clone(&placed),
+                dice: SmallRng::seed_from_u64(seed ^ (number << 32)),
+            };
+            customers.spawn(customer.order_until_closing());
+        }
+        Self { customers, closing }
+    }
+
+    /// Lets everybody finish what they are at, and go.
+    ///
+    /// # Panics
+    /// If a customer heard something that nobody should hear.
+    pub async fn end(mut self) {
+        self.closing.cancel();
+        while let Some(gone) = self.customers.join_next().await {
+            if let Err(error) = gone {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    }
+}
+
+struct Customer {
+    shop: Arc<Shop>,
+    closing: CancellationToken,
+    placed: Arc<AtomicUsize>,
+    dice: SmallRng,
+}
+
+impl Customer {
+    async fn order_until_closing(mut self) {
+        while !self.closing.is_cancelled()
+            && self.placed.fetch_add(1, Ordering::Relaxed) < MOST_ORDERS
+        {
+            self.order().await;
+        }
+    }
+
+    async fn order(&mut self) {
+        let first = self.dice.random_range(0..SKUS.len());
+        let second = (first + self.dice.random_range(1..SKUS.len())) % SKUS.len();
+        let lines = [
+            (SKUS[first], self.dice.random_range(1..=3)),
+            (SKUS[second], self.dice.random_range(1..=3)),
+        ];
+        let order = Uuid::now_v7();
+        let wish = place(order, &lines);
+        let answer = self.shop.ask(&wish).await.must_be(201);
+        if self.dice.random_ratio(1, 4) {
+            assert_eq!(
+                self.shop.ask(&wish).await,
+                answer,
+                "a repeat hears the first answer"
+            );
+        }
+        if self.dice.random_ratio(1, 4) {
+            let wish = cancel(order);
+            let answer = self.shop.ask(&wish).await;
+            // 200 where it had cancelled itself for want of stock.
+            assert!(matches!(answer.status, 200 | 201), "{answer:?}");
+        }
+    }
+}
