@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ports::{EventStore, Log, StoreError};
 
 pub(crate) use backoff::Backoff;
+pub(crate) use feed::dense;
 pub use feed::{Feed, FollowError};
 use ring::Ring;
 use tail::Tail;

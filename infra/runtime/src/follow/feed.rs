@@ -56,6 +56,12 @@ impl Feed {
         self.position
     }
 
+    /// The newest position this process knows of.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.ring.last().unwrap_or(0).max(self.position)
+    }
+
     /// The next events, at least one and at most `most`; waits until there is one. Dropping the future loses nothing.
     ///
     /// # Errors
@@ -105,7 +111,7 @@ impl Feed {
 }
 
 /// Everything relies on positions without gaps; a store that has one is broken, and folding on would hide it.
-pub(super) fn dense(after: u64, events: &[Envelope]) -> Result<(), StoreError> {
+pub(crate) fn dense(after: u64, events: &[Envelope]) -> Result<(), StoreError> {
     for (expected, event) in (after + 1..).zip(events) {
         if event.position != expected {
             return Err(StoreError::Refused {
