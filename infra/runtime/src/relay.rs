@@ -22,6 +22,9 @@ mod backoff;
 
 pub mod repair;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! What an operator does about a stopped relay: `jangbu repair kafka`, and the log's part of `jangbu repair fork`.
 
-use crate::ports::{Log, LogError, RelayLedger, StoreError};
+use crate::ports::{Edges, Log, LogError, RelayCheckpoint, RelayLedger, StoreError};
 
 use super::halt::Halt;
+use super::lanes::Lanes;
 use super::{RelayOptions, topics};
 
 /// What was repaired.
@@ -52,30 +53,16 @@ pub async fn refill(
     log: &dyn Log,
     options: &RelayOptions,
 ) -> Result<Repaired, RepairError> {
-    let was_stopped = ledger.stopped().await?;
-    let mut leadership = ledger.lead().await?.ok_or(RepairError::Leading)?;
-    let mut checkpoint = leadership.checkpoint().await?;
-    let aggregates = written(options, checkpoint.counts.keys());
-    let (lanes, edges) = topics::prepare(
-        log,
-        leadership.as_mut(),
-        options,
-        &aggregates,
-        &mut checkpoint,
-    )
-    .await?;
-    let wiped = topics::wiped(&lanes, &edges);
-    topics::set_back(&lanes, &wiped, &mut checkpoint);
-    leadership.save(&checkpoint).await?;
-    leadership.note_stopped(None).await?;
-    let refilled = wiped.iter().map(|index| {
-        let at = &lanes.lanes[*index].at;
-        format!("{}/{}", at.topic, at.partition)
-    });
-    Ok(Repaired {
-        refilled: refilled.collect(),
-        was_stopped,
+    repair(ledger, log, options, |lanes, edges, checkpoint| {
+        let wiped = topics::wiped(lanes, edges);
+        topics::set_back(lanes, &wiped, checkpoint);
+        let place = |index: &usize| {
+            let at = &lanes.lanes[*index].at;
+            format!("{}/{}", at.topic, at.partition)
+        };
+        wiped.iter().map(place).collect()
     })
+    .await
 }
 
 /// After the store began a new incarnation: what stands in the log so far is history of the others, whatever its positions
@@ -83,25 +70,35 @@ pub async fn refill(
 ///
 /// # Errors
 /// See [`RepairError`].
-pub async fn step_over(ledger: &dyn RelayLedger, log: &dyn Log) -> Result<Repaired, RepairError> {
+pub async fn step_over(
+    ledger: &dyn RelayLedger,
+    log: &dyn Log,
+    options: &RelayOptions,
+) -> Result<Repaired, RepairError> {
+    repair(ledger, log, options, |lanes, edges, checkpoint| {
+        for (lane, edges) in lanes.lanes.iter().zip(edges) {
+            let mark = checkpoint.partitions.entry(lane.at.clone()).or_default();
+            mark.offset = edges.high;
+        }
+        Vec::new()
+    })
+    .await
+}
+
+/// Changes the checkpoint while nobody leads, and takes the stop back.
+async fn repair(
+    ledger: &dyn RelayLedger,
+    log: &dyn Log,
+    options: &RelayOptions,
+    change: impl FnOnce(&Lanes, &[Edges], &mut RelayCheckpoint) -> Vec<String>,
+) -> Result<Repaired, RepairError> {
     let was_stopped = ledger.stopped().await?;
     let mut leadership = ledger.lead().await?.ok_or(RepairError::Leading)?;
     let mut checkpoint = leadership.checkpoint().await?;
-    let places: Vec<_> = checkpoint.partitions.keys().cloned().collect();
-    let edges = log.edges(&places).await?;
-    for (mark, edges) in checkpoint.partitions.values_mut().zip(edges) {
-        mark.offset = edges.high;
-    }
+    let aggregates = options.all_aggregates(checkpoint.counts.keys());
+    let (lanes, edges) = topics::prepare(log, leadership.as_mut(), options, &aggregates, &mut checkpoint).await?;
+    let refilled = change(&lanes, &edges, &mut checkpoint);
     leadership.save(&checkpoint).await?;
     leadership.note_stopped(None).await?;
-    Ok(Repaired {
-        refilled: Vec::new(),
-        was_stopped,
-    })
-}
-
-fn written<'c>(options: &RelayOptions, topics: impl Iterator<Item = &'c String>) -> Vec<String> {
-    topics
-        .filter_map(|topic| topic.strip_prefix(&options.prefix).map(str::to_owned))
-        .collect()
+    Ok(Repaired { refilled, was_stopped })
 }

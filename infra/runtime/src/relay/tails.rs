@@ -15,7 +15,7 @@ use super::evidence::{Contradiction, Evidence, Kind};
 use super::halt::Halt;
 use super::lanes::{Lanes, Standing};
 use crate::metric_definitions::RELAY_STEPPED_OVER;
-use crate::ports::{Edges, Leadership, Log, LogError, LogReader, LogRecord};
+use crate::ports::{Edges, Leadership, Log, LogError, LogReader, LogRecord, TopicPartition};
 
 /// Records judged at once.
 const BATCH: usize = 2_000;
@@ -62,12 +62,8 @@ pub(super) async fn scan(
     let mut moved_at = Instant::now();
     let mut came = 0;
     loop {
-        let positions = || ends.iter().filter_map(|(at, _)| reader.position(at));
-        let sum = positions().sum();
-        if positions()
-            .zip(&ends)
-            .all(|(position, (_, end))| position >= *end)
-        {
+        let (sum, is_done) = progress(reader.as_ref(), &ends);
+        if is_done {
             break;
         }
         if sum != came {
@@ -82,7 +78,13 @@ pub(super) async fn scan(
     scan.end()
 }
 
-fn stalled(reader: &dyn LogReader, ends: &[(crate::ports::TopicPartition, i64)]) -> LogError {
+/// How far all partitions together came, and whether each is at its end.
+fn progress(reader: &dyn LogReader, ends: &[(TopicPartition, i64)]) -> (i64, bool) {
+    let positions = ends.iter().map(|(at, end)| (reader.position(at).unwrap_or_default(), *end));
+    positions.fold((0, true), |(sum, is_done), (position, end)| (sum + position, is_done && position >= end))
+}
+
+fn stalled(reader: &dyn LogReader, ends: &[(TopicPartition, i64)]) -> LogError {
     let behind = ends
         .iter()
         .find(|(at, end)| reader.position(at).is_none_or(|position| position < *end));

@@ -70,8 +70,9 @@ impl<'t> Term<'t> {
             ..
         } = self.relay;
         let mut checkpoint = self.leadership.checkpoint().await?;
+        let more: Vec<_> = self.more.iter().map(|aggregate| options.topic(aggregate)).collect();
         reporter.starting(Some(checkpoint.position), problem);
-        let aggregates = self.aggregates(checkpoint.counts.keys());
+        let aggregates = options.all_aggregates(checkpoint.counts.keys().chain(&more));
         let (mut lanes, edges) = topics::prepare(
             log.as_ref(),
             self.leadership,
@@ -124,23 +125,6 @@ impl<'t> Term<'t> {
             incarnations,
             checkpoint,
         })
-    }
-
-    /// Those this binary knows, those the relay has written, and those that turned up.
-    fn aggregates<'c>(&self, written: impl Iterator<Item = &'c String>) -> Vec<String> {
-        let options = &self.relay.options;
-        let written =
-            written.filter_map(|topic| topic.strip_prefix(&options.prefix).map(str::to_owned));
-        let mut all: Vec<_> = options
-            .aggregates
-            .iter()
-            .cloned()
-            .chain(written)
-            .chain(self.more.iter().cloned())
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        all
     }
 }
 
