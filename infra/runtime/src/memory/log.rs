@@ -12,6 +12,9 @@ mod subscriber;
 #[cfg(any(test, feature = "testing"))]
 mod switches;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;

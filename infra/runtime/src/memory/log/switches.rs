@@ -28,13 +28,25 @@ impl MemoryLog {
 
     /// Puts a record into a partition: somebody else's, broken, forged, or one of ours once more.
     pub fn put(&self, at: &TopicPartition, key: Option<&str>, value: Option<&str>, headers: &[(&str, &str)]) {
-        let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
+        self.put_bytes(at, key.map(str::as_bytes), value.map(str::as_bytes), &headers);
+    }
+
+    /// The same, of bytes that need be no text.
+    pub fn put_bytes(
+        &self,
+        at: &TopicPartition,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, Option<&[u8]>)],
+    ) {
+        let header = |(name, value): &(&str, Option<&[u8]>)| ((*name).to_owned(), value.map(Bytes::copy_from_slice));
         let record = LogRecord {
             at: at.clone(),
             offset: 0,
-            key: key.map(bytes),
-            value: value.map(bytes),
-            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), Some(bytes(value)))).collect(),
+            key: key.map(Bytes::copy_from_slice),
+            value: value.map(Bytes::copy_from_slice),
+            headers: headers.iter().map(header).collect(),
         };
         self.state().append(record).expect("the partition is there");
         self.changed();

@@ -44,7 +44,6 @@ pub(super) struct World {
     pub(super) log: MemoryLog,
     pub(super) ledger: MemoryLedger,
     clock: Arc<Counting>,
-    store: Arc<MemoryStore>,
 }
 
 impl World {
@@ -54,7 +53,6 @@ impl World {
         Self {
             log: MemoryLog::new(),
             ledger: MemoryLedger::new(&database),
-            store: MemoryStore::connect(&database, Arc::new(NoFaults)),
             database,
             clock,
         }
