@@ -154,3 +154,6 @@ impl Reactor {
 fn longer(wait: Duration, longest: Duration) -> Duration {
     (wait * 2).min(longest)
 }
+
+#[cfg(test)]
+mod tests;

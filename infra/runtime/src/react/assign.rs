@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::ask::chain;
 use super::job::{Done, Place};
 use super::partition::{Partition, Phase};
-use super::state::{State, SubscriberOrder};
+use super::state::{Start, State, SubscriberOrder};
 use super::track::{Reached, Track};
 use super::{Dependencies, Reacting};
 use crate::partition::partition_of;
@@ -91,8 +93,11 @@ impl State {
             partition.phase = Phase::Reading;
             let of = partition.of;
             self.remember_parked(&place.at, of, &prepared.parked);
-            let start = SubscriberOrder::Start(place.clone(), reached.offset);
-            self.orders.push(start);
+            self.orders.push(SubscriberOrder::Start(Start {
+                place: place.clone(),
+                offset: reached.offset,
+                since: Instant::now(),
+            }));
         }
     }
 

@@ -161,6 +161,7 @@ impl State {
             record,
             owed,
             is_known,
+            is_counted: false,
             fault: None,
         };
         self.enqueue(at, item);

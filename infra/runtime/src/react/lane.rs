@@ -68,6 +68,8 @@ pub(super) struct Item {
     pub(super) owed: Vec<Owed>,
     /// This binary knows an event of that name.
     pub(super) is_known: bool,
+    /// It was counted among those that were parked.
+    pub(super) is_counted: bool,
     pub(super) fault: Option<Fault>,
 }
 
@@ -298,6 +300,12 @@ impl Lane {
         self.patience.tries += 1;
         self.patience.counted += u32::from(fault.counts());
         self.patience
+    }
+
+    /// Whether the front was counted as parked before; from now on it is.
+    pub(super) fn count_front(&mut self) -> bool {
+        let front = self.items.front_mut();
+        front.is_some_and(|front| std::mem::replace(&mut front.is_counted, true))
     }
 
     /// Takes the front out, whatever became of it.

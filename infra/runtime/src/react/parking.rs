@@ -18,8 +18,21 @@ use crate::ports::{ContextState, LogRecord, Parked, StoreError, TopicPartition};
 const ERROR_LIMIT: usize = 2_000;
 
 impl State {
-    /// Puts the event at the front of a lane aside; everything after it goes behind it.
+    /// Puts the event at the front of a lane aside; everything after it goes behind it. A context that has stopped
+    /// parks nothing more: what failed is tried again once it is resumed.
     pub(super) fn park(&mut self, id: u64, why: String, is_unknown: bool) {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        if self.stopped.is_some() {
+            return;
+        }
+        if !is_unknown
+            && !lane.count_front()
+            && let Some(why) = self.health.parked(&lane.at.topic, &lane.key)
+        {
+            self.stop(why);
+        }
         let Some(row) = self.row(id, why, is_unknown) else {
             return;
         };
@@ -91,11 +104,6 @@ impl State {
             "an event is parked; see `jangbu parked`"
         );
         self.leave_front(id, |lane| lane.is_parked = true);
-        if !row.unknown
-            && let Some(why) = self.health.parked(&row.topic, &row.key)
-        {
-            self.stop(why);
-        }
     }
 
     pub(super) fn went_behind(&mut self, id: u64, result: Result<bool, StoreError>) {

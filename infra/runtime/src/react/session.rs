@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::partition::Phase;
 use super::refill::until_told;
-use super::state::{State, SubscriberOrder};
+use super::state::{Start, State, SubscriberOrder};
 use super::{Dependencies, Reacting};
 use crate::ports::{LogError, Subscriber, SubscriberEvent, TopicPartition};
 
@@ -18,6 +18,8 @@ use crate::ports::{LogError, Subscriber, SubscriberEvent, TopicPartition};
 const LISTEN: Duration = Duration::from_millis(100);
 /// The same while an order is expected: a partition about to be read, or paused.
 const LISTEN_SHORTLY: Duration = Duration::from_millis(5);
+/// How long a partition that is ours may refuse to be read before the group is joined anew.
+const START_WITHIN: Duration = Duration::from_secs(5);
 /// How long the last saving may take.
 const LAST_SAVE: Duration = Duration::from_secs(3);
 
@@ -194,6 +196,26 @@ impl Session {
         }
     }
 
+    /// Begins to read a partition. It may be on its way to another member already: then we are told so shortly, and if
+    /// we are not, the partition must not stay unread.
+    async fn start(&mut self, start: Start) -> Result<(), LogError> {
+        let state = &mut self.state;
+        let is_ours = state
+            .partition(&start.place)
+            .is_some_and(|partition| partition.phase == Phase::Reading);
+        if !is_ours {
+            return Ok(());
+        }
+        match self.subscriber.start(&start.place.at, start.offset).await {
+            Err(error) if start.since.elapsed() < START_WITHIN => {
+                tracing::debug!(%error, "a partition is not read yet");
+                state.orders.push(SubscriberOrder::Start(start));
+                Ok(())
+            }
+            started => started,
+        }
+    }
+
     /// Tells the subscriber what to start, to pause, and to note.
     async fn give_orders(&mut self) -> Result<(), LogError> {
         for (at, is_paused) in self.state.pauses() {
@@ -203,10 +225,7 @@ impl Session {
         let mut notes = Vec::new();
         for order in std::mem::take(&mut self.state.orders) {
             match order {
-                SubscriberOrder::Start(place, offset) if self.state.partition(&place).is_some() => {
-                    self.subscriber.start(&place.at, offset).await?;
-                }
-                SubscriberOrder::Start(..) => {}
+                SubscriberOrder::Start(start) => self.start(start).await?,
                 SubscriberOrder::Note(at, offset) => notes.push((at, offset)),
             }
         }
@@ -269,8 +288,10 @@ impl State {
 
     /// Whether the subscriber is about to be told something.
     fn expects_orders(&self) -> bool {
-        self.partitions
-            .values()
-            .any(|partition| partition.is_paused || partition.phase == Phase::Preparing)
+        !self.orders.is_empty()
+            || self
+                .partitions
+                .values()
+                .any(|partition| partition.is_paused || partition.phase == Phase::Preparing)
     }
 }

@@ -64,8 +64,16 @@ pub(super) struct State {
 /// What the subscriber is to be told.
 #[derive(Clone, Debug)]
 pub(super) enum SubscriberOrder {
-    Start(Place, i64),
+    Start(Start),
     Note(TopicPartition, i64),
+}
+
+/// A partition is to be read from an offset.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) place: Place,
+    pub(super) offset: i64,
+    pub(super) since: Instant,
 }
 
 /// The context does not react.
@@ -222,7 +230,7 @@ impl State {
         for at in partitions {
             self.partitions.remove(at);
             self.orders.retain(|order| match order {
-                SubscriberOrder::Start(place, _) => place.at != *at,
+                SubscriberOrder::Start(start) => start.place.at != *at,
                 SubscriberOrder::Note(of, _) => of != at,
             });
         }
