@@ -17,7 +17,7 @@ use crate::ports::{EventStore, LeaseError, StoreError};
 pub struct Progress {
     /// Every event up to here is in.
     pub position: u64,
-    /// The store's head when the build began; it may have grown since.
+    /// The store's head when the build began, or the position where that is beyond it by now.
     pub goal: u64,
 }
 
@@ -59,6 +59,7 @@ pub(super) async fn build(
             return Err(BuildFailure::Stopped(stop));
         }
         let position = writer.position();
+        let goal = goal.max(position);
         progress(Progress { position, goal });
         pace.keep(events.len()).await;
         events = ahead?;
