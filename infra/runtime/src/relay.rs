@@ -85,6 +85,7 @@ impl Relay {
         while !cancel.is_cancelled() {
             let term = self.candidate(&cancel, &mut backoff);
             let ended = tokio::select! {
+                biased;
                 ended = term => ended,
                 () = overdue(&cancel) => {
                     tracing::warn!("the relay did not end within {END_WITHIN:?} and is dropped as it is");
@@ -105,6 +106,7 @@ impl Relay {
                 }
             };
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(wait) => {}
                 () = cancel.cancelled() => {}
             }

@@ -313,6 +313,7 @@ impl<'s> Stream<'s> {
             ..
         } = self;
         tokio::select! {
+            biased;
             () = cancel.cancelled() => {}
             () = publisher.deliveries(deliveries, LOOK_UP_EVERY), if !window.is_empty() => {}
             changed = arrivals.changed(), if wants_more && !poll.is_deaf() => {

@@ -45,6 +45,7 @@ impl<'t> Term<'t> {
                     self.relay.reporter.starting(None, Some(tell(&halt)));
                     problem = Some(tell(&halt));
                     tokio::select! {
+                        biased;
                         () = tokio::time::sleep(backoff.next()) => {}
                         () = cancel.cancelled() => return Err(Halt::Cancelled),
                     }
