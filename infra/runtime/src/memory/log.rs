@@ -15,10 +15,12 @@ mod switches;
 #[cfg(test)]
 mod tests;
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub use faults::{LogFate, LogFaults, LogOperation, NoLogFaults};
@@ -38,13 +40,20 @@ pub struct MemoryLog {
 
 struct Shared {
     state: Mutex<State>,
-    /// Raised with every change that somebody may wait for.
-    changes: watch::Sender<u64>,
+    changes: Changes,
+}
+
+/// Raised with every change that somebody may wait for. (A `watch` would do, but wakes its waiters in random order, and
+/// a seed must reproduce what the simulation does.)
+#[derive(Default)]
+struct Changes {
+    count: AtomicU64,
+    notify: Notify,
 }
 
 impl Default for MemoryLog {
     fn default() -> Self {
-        let shared = Shared { state: Mutex::default(), changes: watch::Sender::new(0) };
+        let shared = Shared { state: Mutex::default(), changes: Changes::default() };
         Self { shared: Arc::new(shared), faults: Arc::new(NoLogFaults) }
     }
 }
@@ -72,12 +81,13 @@ impl MemoryLog {
     }
 
     fn changed(&self) {
-        self.shared.changes.send_modify(|version| *version += 1);
+        self.shared.changes.count.fetch_add(1, Ordering::SeqCst);
+        self.shared.changes.notify.notify_waiters();
     }
 
     /// To be had before the state is looked at, so that no change in between is missed.
-    fn changes(&self) -> watch::Receiver<u64> {
-        self.shared.changes.subscribe()
+    fn changes(&self) -> u64 {
+        self.shared.changes.count.load(Ordering::SeqCst)
     }
 
     /// When something happens by itself.
@@ -86,10 +96,15 @@ impl MemoryLog {
     }
 
     /// Waits for a change, until `deadline`; false once that is over.
-    async fn wait(&self, changes: &mut watch::Receiver<u64>, deadline: Instant) -> bool {
+    async fn wait(&self, changes: &mut u64, deadline: Instant) -> bool {
         let until = self.next_due().map_or(deadline, |due| due.min(deadline));
+        let mut changed = pin!(self.shared.changes.notify.notified());
+        changed.as_mut().enable();
         // Whether it was a change or time that came, the caller looks again.
-        let _ = tokio::time::timeout_at(until, changes.changed()).await;
+        if self.changes() == *changes {
+            let _ = tokio::time::timeout_at(until, changed).await;
+        }
+        *changes = self.changes();
         Instant::now() < deadline
     }
 

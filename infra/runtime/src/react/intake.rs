@@ -74,7 +74,7 @@ impl State {
 
     fn judge(&mut self, record: LogRecord, received: Received) {
         let at = record.at.clone();
-        let head = self.head.max(*self.with.store.arrivals().borrow());
+        let head = self.head.max(*self.arrivals.borrow());
         let partition = (self.partitions.get_mut(&at)).expect("its inbox is being looked through");
         let told = &received.envelope;
         let reach = Reached {

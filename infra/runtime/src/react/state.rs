@@ -17,7 +17,7 @@ use super::lane::Lane;
 use super::partition::{Partition, Phase};
 use super::{Dependencies, Reacting};
 use crate::execute::{Outcome, Pending};
-use crate::ports::TopicPartition;
+use crate::ports::{Arrivals, TopicPartition};
 
 pub(super) struct State {
     pub(super) context: Arc<Reacting>,
@@ -48,6 +48,7 @@ pub(super) struct State {
     pub(super) stopped: Option<Stopped>,
     /// The furthest the store said it reaches.
     pub(super) head: u64,
+    pub(super) arrivals: Arrivals,
     pub(super) is_saving: bool,
     pub(super) moved: usize,
     pub(super) save_at: Option<Instant>,
@@ -131,6 +132,7 @@ impl State {
             health: Health::default(),
             stopped: None,
             head: 0,
+            arrivals: with.store.arrivals(),
             is_saving: false,
             moved: 0,
             save_at: None,

@@ -10,3 +10,4 @@ mod loss;
 mod order;
 mod parking;
 mod stopping;
+mod storm;

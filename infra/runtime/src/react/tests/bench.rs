@@ -83,11 +83,7 @@ impl Bench {
     }
 
     pub(super) fn join_with(&self, context: ContextDefinition, options: ReactOptions) -> Member {
-        let reactor = Reactor::new(&context, self.dependencies(), options);
-        let cancel = CancellationToken::new();
-        let until = cancel.clone();
-        let task = tokio::spawn(async move { reactor.run(until).await });
-        Member { cancel, task }
+        Member::of(Reactor::new(&context, self.dependencies(), options))
     }
 
     pub(super) fn dependencies(&self) -> Dependencies {
@@ -187,6 +183,12 @@ impl Bench {
         self.ledger.carried(&at, told.position, offset);
     }
 
+    /// The relay carried an event, and the log lost its record.
+    pub(super) fn loses(&self, told: &Envelope) {
+        let at = place_of(&told.id);
+        self.ledger.carried(&at, told.position, self.end(&at));
+    }
+
     /// A record of an event, as the relay would write it.
     pub(super) fn put(&self, told: &Envelope, previous: u64) {
         self.put_as(told, previous, &self.store.source());
@@ -259,6 +261,13 @@ pub(super) struct Member {
 }
 
 impl Member {
+    pub(super) fn of(reactor: Reactor) -> Self {
+        let cancel = CancellationToken::new();
+        let until = cancel.clone();
+        let task = tokio::spawn(async move { reactor.run(until).await });
+        Self { cancel, task }
+    }
+
     /// It is asked to leave, and has left.
     pub(super) async fn leave(self) {
         self.cancel.cancel();

@@ -18,6 +18,8 @@ pub(super) enum Fate {
     Stored,
     /// It ends in this, at once.
     Fails(Failure),
+    /// It is stored, and nobody hears of it.
+    Unheard,
     /// It is stored only when the hands are let go.
     Held,
 }
@@ -133,10 +135,13 @@ impl Hands {
                     token.revoke();
                     Err(failure)
                 }
+                Fate::Unheard => {
+                    shared.carry_out(submission.command_id, what);
+                    token.revoke();
+                    Err(Failure::OutcomeUnknown)
+                }
                 Fate::Stored => {
-                    if shared.done.insert(submission.command_id) {
-                        shared.effects.push(what);
-                    }
+                    shared.carry_out(submission.command_id, what);
                     Ok(stored())
                 }
             }
@@ -144,6 +149,14 @@ impl Hands {
         shared.in_hand -= 1;
         // Whoever asked may have crashed.
         let _ = answer.send(outcome);
+    }
+}
+
+impl Shared {
+    fn carry_out(&mut self, id: Uuid, what: String) {
+        if self.done.insert(id) {
+            self.effects.push(what);
+        }
     }
 }
 
