@@ -20,7 +20,7 @@ use crate::error::{CHECK_FAILED, is_rolled_back, refused, said, store_error};
 use crate::postgres::Postgres;
 use crate::session::{Backend, Failure, Session, Statement};
 
-pub(crate) use batch::{Batch, ID_LIMIT, fits_a_stream};
+pub(crate) use batch::Batch;
 
 const APPEND: &str = "SELECT first_position, written_at, contended_types, contended_ids
     FROM append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";

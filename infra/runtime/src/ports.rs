@@ -5,6 +5,7 @@ mod append;
 mod clock;
 mod documents;
 mod leadership;
+pub mod limits;
 mod log;
 mod progress;
 mod store;

@@ -3,15 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use jangbu_runtime::hash;
-use jangbu_runtime::ports::{Entry, NewEvent, Stream};
+use jangbu_runtime::ports::{Entry, NewEvent, Stream, limits};
 use uuid::Uuid;
-
-/// Bytes of an aggregate's id: far below what an index row takes.
-pub(crate) const ID_LIMIT: usize = 255;
-/// Bytes of names: aggregate types, events, versions.
-const NAME_LIMIT: usize = 255;
-/// Bytes of an event: Kafka's own limit must never meet a stored event.
-const EVENT_LIMIT: usize = 900_000;
 
 /// "An aggregate has an event of this sequence, and none of that" (0: not asked).
 pub(crate) struct Check<'b> {
@@ -40,7 +33,12 @@ impl<'b> Batch<'b> {
         for entry in entries {
             let is_numbered =
                 is_numbered(entry) && entry.expected_version.is_none_or(|is| is == entry.version);
-            if !is_numbered || entry.events.iter().any(|event| poison(event).is_some()) {
+            if !is_numbered
+                || entry
+                    .events
+                    .iter()
+                    .any(|event| limits::poison_of_event(event).is_some())
+            {
                 return None;
             }
             let own = entry
@@ -104,60 +102,4 @@ pub(super) fn is_numbered(entry: &Entry) -> bool {
         };
         follows && event.ordinal == ordinal
     })
-}
-
-/// True if an aggregate of that name can stand in the store at all.
-pub(crate) fn fits_a_stream(stream: &Stream) -> bool {
-    stream_poison(stream).is_none()
-}
-
-fn stream_poison(stream: &Stream) -> Option<String> {
-    if stream.id.len() > ID_LIMIT {
-        return Some(format!(
-            "the aggregate's id is longer than {ID_LIMIT} bytes"
-        ));
-    }
-    if stream.aggregate.len() > NAME_LIMIT {
-        return Some(format!(
-            "the aggregate's name is longer than {NAME_LIMIT} bytes"
-        ));
-    }
-    let has_null = stream.id.contains('\0') || stream.aggregate.contains('\0');
-    has_null.then(|| "the aggregate's id contains U+0000".to_owned())
-}
-
-/// What the store will never take, as far as it can be seen at a glance. Whether it is JSON, the server looks.
-pub(super) fn poison(event: &NewEvent) -> Option<String> {
-    if let Some(why) = stream_poison(&event.stream) {
-        return Some(why);
-    }
-    if event.name.len() > NAME_LIMIT || event.version.len() > NAME_LIMIT {
-        return Some(format!(
-            "the event's name or version is longer than {NAME_LIMIT} bytes"
-        ));
-    }
-    if event.payload.len() + event.metadata.len() > EVENT_LIMIT {
-        return Some(format!("the event is larger than {EVENT_LIMIT} bytes"));
-    }
-    let has_null = has_null(&event.payload)
-        || has_null(&event.metadata)
-        || event.name.contains('\0')
-        || event.version.contains('\0');
-    has_null.then(|| "the event contains U+0000".to_owned())
-}
-
-/// True if JSON says U+0000, bare or escaped. `json` would store it escaped, and nothing could read it as text again.
-fn has_null(json: &[u8]) -> bool {
-    let mut rest = json;
-    if rest.contains(&0) {
-        return true;
-    }
-    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
-        if rest[at + 1..].starts_with(b"u0000") {
-            return true;
-        }
-        // What follows a backslash is never the beginning of another escape.
-        rest = rest.get(at + 2..).unwrap_or_default();
-    }
-    false
 }

@@ -2,11 +2,10 @@
 
 use chrono::Utc;
 use event_schemas::Envelope;
-use jangbu_runtime::ports::{AppendError, Entry, Judged, NewEvent, StoreError, Verdict};
-use serde::de::IgnoredAny;
+use jangbu_runtime::ports::{AppendError, Entry, Judged, NewEvent, StoreError, Verdict, limits};
 use sqlx::query;
 
-use super::batch::{is_numbered, poison};
+use super::batch::is_numbered;
 use super::{PostgresAppender, Sent, time_and_contended};
 use crate::array::{Array, RawText};
 use crate::envelope::{envelope_columns, get};
@@ -43,22 +42,12 @@ fn refusal(entry: &Entry) -> Option<Refusal> {
     if !is_numbered(entry) {
         return Some(Refusal::Misnumbered);
     }
-    entry
-        .events
-        .iter()
-        .find_map(|event| {
-            poison(event)
-                .or_else(|| no_json(&event.payload))
-                .or_else(|| no_json(&event.metadata))
-        })
-        .map(Refusal::Data)
-}
-
-fn no_json(json: &[u8]) -> Option<String> {
-    let parsed = serde_json::from_slice::<IgnoredAny>(json);
-    parsed
-        .err()
-        .map(|error| format!("the event is no JSON: {error}"))
+    let poison = |event: &NewEvent| {
+        limits::poison_of_event(event)
+            .or_else(|| limits::poison_of_json(&event.payload))
+            .or_else(|| limits::poison_of_json(&event.metadata))
+    };
+    entry.events.iter().find_map(poison).map(Refusal::Data)
 }
 
 /// A verdict as the function gives it.

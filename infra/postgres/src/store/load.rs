@@ -1,10 +1,9 @@
 //! Loading aggregates, many in one query: for each its snapshot, the events after it, and where it stands.
 
-use jangbu_runtime::ports::{Load, LoadFrom, Loaded, Snapshot, StoreError};
+use jangbu_runtime::ports::{Load, LoadFrom, Loaded, Snapshot, StoreError, limits};
 use sqlx::postgres::PgRow;
 use sqlx::query;
 
-use crate::append::fits_a_stream;
 use crate::array::Array;
 use crate::envelope::{envelope_columns, get, number, raw};
 use crate::postgres::Shared;
@@ -51,7 +50,7 @@ impl Shared {
         let asked: Vec<(usize, &Load)> = loads
             .iter()
             .enumerate()
-            .filter(|(_, load)| fits_a_stream(&load.stream))
+            .filter(|(_, load)| limits::poison_of_stream(&load.stream).is_none())
             .collect();
         let mut loaded: Vec<Loaded> = loads.iter().map(empty).collect();
         if asked.is_empty() {

@@ -1,10 +1,9 @@
 //! Searching the ledger: by index where there is one, otherwise a bounded stretch of it at a time.
 
 use event_schemas::Envelope;
-use jangbu_runtime::ports::{EventFilter, StoreError};
+use jangbu_runtime::ports::{EventFilter, StoreError, limits};
 use sqlx::query;
 
-use crate::append::ID_LIMIT;
 use crate::envelope::{envelope_columns, number};
 use crate::postgres::Shared;
 
@@ -111,7 +110,7 @@ fn is_storable(filter: &EventFilter) -> bool {
         && filter
             .aggregate_id
             .as_ref()
-            .is_none_or(|id| id.len() <= ID_LIMIT)
+            .is_none_or(|id| id.len() <= limits::ID_LIMIT)
 }
 
 fn lets_through(filter: &EventFilter, event: &Envelope) -> bool {

@@ -249,3 +249,24 @@ struct MemoryTurn {
 impl Turn for MemoryTurn {
     async fn end(self: Box<Self>) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MemoryDatabase, MemoryStore, NoFaults};
+    use crate::conformance::store::{Opened, event_store};
+    use crate::ports::SystemClock;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn keeps_the_rules_of_every_event_store() {
+        event_store(async || {
+            let database = MemoryDatabase::new("mall", Arc::new(SystemClock));
+            let open = || MemoryStore::connect(&database, Arc::new(NoFaults));
+            Opened {
+                one: open(),
+                other: open(),
+            }
+        })
+        .await;
+    }
+}

@@ -11,16 +11,13 @@ use uuid::Uuid;
 
 use crate::ports::{
     Appended, Clock, Entry, EventFilter, FastOutcome, Head, Judged, Load, LoadFrom, Loaded,
-    Snapshot, Stream, Verdict,
+    Snapshot, Stream, Verdict, limits,
 };
 
 /// For so long an aggregate that lost a race is named in every append's answer.
 const CONTENDED_FOR: Duration = Duration::from_secs(1);
 /// At most so many missed events come along with a conflict.
 const MISSED_LIMIT: usize = 1_000;
-/// The limits of section 3, which the real store has as well.
-const ID_LIMIT: usize = 255;
-const EVENT_LIMIT: usize = 900_000;
 
 /// An event store's memory; clones are the same one.
 #[derive(Clone)]
@@ -456,21 +453,7 @@ impl State {
 
 /// What the store would never take.
 fn poison(event: &crate::ports::NewEvent) -> Option<String> {
-    if event.stream.id.len() > ID_LIMIT {
-        return Some(format!(
-            "the aggregate's id is longer than {ID_LIMIT} bytes"
-        ));
-    }
-    if event.stream.id.contains('\0') {
-        return Some("the aggregate's id contains U+0000".to_owned());
-    }
-    if event.payload.len() + event.metadata.len() > EVENT_LIMIT {
-        return Some(format!("the event is larger than {EVENT_LIMIT} bytes"));
-    }
-    for json in [&event.payload, &event.metadata] {
-        if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(json) {
-            return Some(format!("the event is no JSON: {error}"));
-        }
-    }
-    None
+    limits::poison_of_event(event)
+        .or_else(|| limits::poison_of_json(&event.payload))
+        .or_else(|| limits::poison_of_json(&event.metadata))
 }

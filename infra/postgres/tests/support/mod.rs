@@ -1,0 +1,25 @@
+//! The server that the tests use: their own, or the one named by `JANGBU_TEST_POSTGRES` (to try another version).
+
+use jangbu_local::TestBed;
+use jangbu_postgres::testing::{Fresh, fresh};
+use jangbu_runtime::ports::ViewDefinition;
+use sqlx::{Connection, Executor, PgConnection};
+
+/// The superuser's URL of the server.
+pub async fn admin_url() -> String {
+    match std::env::var("JANGBU_TEST_POSTGRES") {
+        Ok(url) => url,
+        Err(_) => TestBed::get().await.admin_url(),
+    }
+}
+
+/// A fresh, migrated store.
+pub async fn fresh_place(views: &[ViewDefinition]) -> Fresh {
+    fresh(&admin_url().await, views).await
+}
+
+/// Runs SQL as somebody, in one go.
+pub async fn run(url: &str, sql: &str) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect(url).await?;
+    connection.execute(sql).await.map(|_| ())
+}
