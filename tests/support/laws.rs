@@ -62,6 +62,14 @@ pub async fn hold_but_for_the_log(site: &Site, shop: &Shop) -> Stored {
     stored
 }
 
+/// Law 5 alone, in the middle of things: what is stored by now comes to Kafka, while more is being stored.
+///
+/// # Panics
+/// If it is broken.
+pub async fn everything_is_in_the_log(site: &Site) {
+    log::holds(site, &Stored::read(site).await).await;
+}
+
 /// Waits until every policy has done what it owes for every event.
 pub async fn quiet(site: &Site) -> Stored {
     eventually("every policy acts on every event", CATCH_UP, || async {
