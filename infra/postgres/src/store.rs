@@ -31,7 +31,7 @@ const READ_BYTES: usize = 16 << 20;
 pub(crate) struct ReadSize(AtomicUsize);
 
 impl ReadSize {
-    fn limit(&self, asked: usize) -> i64 {
+    pub(crate) fn limit(&self, asked: usize) -> i64 {
         let weight = self.0.load(Ordering::Relaxed).max(1);
         asked
             .min(READ_EVENTS)
@@ -40,7 +40,7 @@ impl ReadSize {
             .unwrap_or(i64::MAX)
     }
 
-    fn learn(&self, events: &[Envelope]) {
+    pub(crate) fn learn(&self, events: &[Envelope]) {
         let heaviest = events
             .iter()
             .map(|event| event.payload.len() + event.metadata.len())
