@@ -31,3 +31,5 @@ pub mod testing;
 
 pub use migrate::{Login, MigrateError, MigrateOptions, Migrated, migrate};
 pub use postgres::{Options, Postgres};
+pub use repair::repair_fork;
+pub use verify::{Fault, Report, verify};
