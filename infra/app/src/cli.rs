@@ -9,7 +9,12 @@ use crate::config::Flags;
 
 /// An event-sourced shopping mall on Kafka.
 #[derive(Debug, Parser)]
-#[command(name = "jangbu", version, about, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "jangbu",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
     /// What applies to every subcommand.
     #[command(flatten)]
@@ -52,7 +57,10 @@ impl Common {
             ("kafka.prefix", &self.prefix),
             ("log.filter", &self.log),
         ];
-        given.into_iter().filter_map(|(key, value)| value.clone().map(|value| (key, value))).collect()
+        given
+            .into_iter()
+            .filter_map(|(key, value)| value.clone().map(|value| (key, value)))
+            .collect()
     }
 }
 
@@ -135,14 +143,18 @@ pub enum Role {
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// What this process does.
-    #[arg(long, value_delimiter = ',', default_value = "http,relay,policies,views")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "http,relay,policies,views"
+    )]
     pub roles: Vec<Role>,
     /// Where HTTP listens (http.listen).
     #[arg(long, value_name = "ADDR")]
     pub http: Option<SocketAddr>,
     /// Listen beyond this machine although nobody is authenticated: whoever reaches it may do everything.
     #[arg(long)]
-    pub allow_unauthenticated_remote: bool,
+    pub listen_without_authentication: bool,
     /// Apply migrations and create topics first (needs the owner's rights).
     #[arg(long)]
     pub migrate: bool,

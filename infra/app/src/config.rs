@@ -6,7 +6,7 @@ mod show;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use config::{Config, Environment, File, FileFormat, Value};
+use config::{Config, Environment, File, FileFormat, Source, Value};
 use serde::Deserialize;
 
 pub use show::{Origin, Shown, show};
@@ -79,7 +79,7 @@ pub struct Http {
     /// Address and port.
     pub listen: SocketAddr,
     /// Listen beyond this machine although nobody is authenticated: whoever reaches it may do everything.
-    pub allow_unauthenticated_remote: bool,
+    pub listen_without_authentication: bool,
 }
 
 /// How much the engine takes on.
@@ -150,13 +150,21 @@ fn layers(file: Option<PathBuf>, flags: &Flags) -> Result<Config, config::Config
         .add_source(file)
         .add_source(environment());
     for (key, value) in flags {
-        builder = builder.set_override(*key, Value::new(Some(&show::FLAG.to_owned()), value.clone()))?;
+        builder = builder.set_override(
+            *key,
+            Value::new(Some(&show::FLAG.to_owned()), value.clone()),
+        )?;
     }
     builder.build()
 }
 
 /// `JANGBU_DATABASE__URL` is `database.url`.
 fn environment() -> Environment {
-    let ours = std::env::vars().filter(|(name, _)| !OTHER_VARIABLES.contains(&name.as_str())).collect();
-    Environment::with_prefix("JANGBU").prefix_separator("_").separator("__").source(Some(ours))
+    let ours = std::env::vars()
+        .filter(|(name, _)| !OTHER_VARIABLES.contains(&name.as_str()))
+        .collect();
+    Environment::with_prefix("JANGBU")
+        .prefix_separator("_")
+        .separator("__")
+        .source(Some(ours))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jangbu_http::{Component, Condition, Health};
 use jangbu_runtime::execute::EngineStatus;
 use jangbu_runtime::follow::Following;
-use jangbu_runtime::project::Projector;
+use jangbu_runtime::project::{Projector, ViewHealth, ViewState};
 use jangbu_runtime::relay::{Phase, RelayStatus};
 use tokio::sync::watch;
 
@@ -39,8 +39,20 @@ impl MallHealth {
         self.add(move || relay(&status.borrow()));
     }
 
+    /// The views that this process keeps are part of it.
+    pub fn views(&self, projector: &Projector, following: watch::Receiver<Following>) {
+        for health in projector.health() {
+            self.add(move || view(&health.borrow()));
+        }
+        self.add(move || follower(&following.borrow()));
+    }
+
     fn add(&self, ask: impl Fn() -> Component + Send + Sync + 'static) {
-        self.0.asks.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(ask));
+        self.0
+            .asks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Box::new(ask));
     }
 }
 
@@ -58,16 +70,58 @@ impl Health for MallHealth {
 /// Commands and queries go on without the relay, so nothing about it takes the process down.
 fn relay(status: &RelayStatus) -> Component {
     let (condition, text) = match (status.phase, &status.problem) {
-        (Phase::Stopped, problem) => {
-            (Condition::Degraded, format!("stopped: {}", problem.as_deref().unwrap_or("see the log")))
+        (Phase::Stopped, problem) => (
+            Condition::Degraded,
+            format!("stopped: {}", problem.as_deref().unwrap_or("see the log")),
+        ),
+        (Phase::Candidate, None) => (
+            Condition::Up,
+            "stands by; another process relays".to_owned(),
+        ),
+        (Phase::Candidate, Some(problem)) => {
+            (Condition::Degraded, format!("does not relay: {problem}"))
         }
-        (Phase::Candidate, None) => (Condition::Up, "stands by; another process relays".to_owned()),
-        (Phase::Candidate, Some(problem)) => (Condition::Degraded, format!("does not relay: {problem}")),
         (Phase::Starting, _) => (Condition::Up, "looks what stands in the log".to_owned()),
         (Phase::Leading, _) => (
             Condition::Up,
-            format!("leads at position {}, {} events behind", status.position, status.lag_events),
+            format!(
+                "leads at position {}, {} events behind",
+                status.position, status.lag_events
+            ),
         ),
     };
     Component::new("relay", condition, text)
+}
+
+/// A view that stopped shows what it has; the others go on.
+fn view(health: &ViewHealth) -> Component {
+    let name = format!("view {} v{}", health.view, health.version);
+    let at = health
+        .position
+        .map_or_else(String::new, |position| format!(" at position {position}"));
+    match &health.state {
+        ViewState::Waiting => Component::new(name, Condition::Up, "another process keeps it"),
+        ViewState::Building { goal } => {
+            Component::new(name, Condition::Up, format!("is built up to {goal}{at}"))
+        }
+        ViewState::Live => Component::new(name, Condition::Up, format!("follows{at}")),
+        ViewState::Stopped { position, why } => Component::new(
+            name,
+            Condition::Degraded,
+            format!("stopped before position {position}: {why}"),
+        ),
+        ViewState::Failing { why } => {
+            Component::new(name, Condition::Degraded, format!("tries again{at}: {why}"))
+        }
+    }
+}
+
+fn follower(following: &Following) -> Component {
+    let (condition, text) = match following {
+        Following::Starting => (Condition::Up, "has read nothing yet".to_owned()),
+        Following::Log => (Condition::Up, "follows the log".to_owned()),
+        Following::Store { why } => (Condition::Degraded, format!("follows the store: {why}")),
+        Following::Nothing { why } => (Condition::Degraded, format!("follows nothing: {why}")),
+    };
+    Component::new("follower", condition, text)
 }

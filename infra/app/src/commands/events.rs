@@ -38,19 +38,46 @@ pub(super) async fn events(common: &Common, args: EventsArgs) -> anyhow::Result<
         if args.json {
             let source = store.source();
             for event in &events {
-                println!("{}", serde_json::to_string(&Structured::new(event, &source, None))?);
+                println!(
+                    "{}",
+                    serde_json::to_string(&Structured::new(event, &source, None))?
+                );
             }
         } else if !events.is_empty() {
             let rows = events.iter().map(|event| {
                 let actor = event.read_metadata().actor;
                 let subject = format!("{}/{}", event.aggregate, event.id);
                 let payload = String::from_utf8_lossy(&event.payload).into_owned();
-                let time = event.recorded_at.format("%Y-%m-%d %H:%M:%S%.3f").to_string();
-                [event.position.to_string(), time, subject, event.name.to_string(), actor, payload]
+                let time = event
+                    .recorded_at
+                    .format("%Y-%m-%d %H:%M:%S%.3f")
+                    .to_string();
+                [
+                    event.position.to_string(),
+                    time,
+                    subject,
+                    event.name.to_string(),
+                    actor,
+                    payload,
+                ]
             });
-            println!("{}", table::table(["position", "recorded at (UTC)", "subject", "event", "actor", "payload"], rows));
+            println!(
+                "{}",
+                table::table(
+                    [
+                        "position",
+                        "recorded at (UTC)",
+                        "subject",
+                        "event",
+                        "actor",
+                        "payload"
+                    ],
+                    rows
+                )
+            );
         }
-        let at_end = looked >= store.head().await?.position || filter.until.is_some_and(|until| looked >= until);
+        let at_end = looked >= store.head().await?.position
+            || filter.until.is_some_and(|until| looked >= until);
         if !args.follow && (left == 0 || at_end) {
             break;
         }

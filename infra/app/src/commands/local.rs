@@ -53,14 +53,22 @@ async fn run_on(
     let mut login = None;
     if let Some(postgres) = local.postgres() {
         let there = postgres
-            .query("postgres", &format!("SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"))
+            .query(
+                "postgres",
+                &format!("SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"),
+            )
             .await?;
         if there.is_empty() {
-            postgres.query("postgres", &format!("CREATE DATABASE {DATABASE}")).await?;
+            postgres
+                .query("postgres", &format!("CREATE DATABASE {DATABASE}"))
+                .await?;
         }
         settings.database.owner_url = postgres.url_of(DATABASE);
         settings.database.url = url_of_login(&settings.database.owner_url);
-        login = Some(Login { name: LOGIN.to_owned(), password: None });
+        login = Some(Login {
+            name: LOGIN.to_owned(),
+            password: None,
+        });
     } else {
         settings.database.url = local.database_url().to_owned();
     }
@@ -97,7 +105,10 @@ fn asked_to_wipe(args: &LocalArgs) -> anyhow::Result<bool> {
         None => Local::default_folder()?,
     };
     if !std::io::stdin().is_terminal() {
-        bail!("--fresh wipes {}; add --yes where nobody can be asked", folder.display());
+        bail!(
+            "--fresh wipes {}; add --yes where nobody can be asked",
+            folder.display()
+        );
     }
     eprint!("Wipe everything in {}? [y/N] ", folder.display());
     std::io::stderr().flush()?;
@@ -108,7 +119,10 @@ fn asked_to_wipe(args: &LocalArgs) -> anyhow::Result<bool> {
 
 /// The same database as another user.
 fn url_of_login(url: &str) -> String {
-    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
+    match url
+        .split_once("://")
+        .and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?)))
+    {
         Some((scheme, (_, host))) => format!("{scheme}://{LOGIN}@{host}"),
         None => url.to_owned(),
     }
@@ -150,9 +164,11 @@ struct Running {
 /// Fills in what is not given from the `local` that runs in the default folder, if one does.
 pub(super) fn find_running(settings: &mut Settings) -> anyhow::Result<()> {
     let file = Local::default_folder()?.join("local.json");
-    let Ok(text) = std::fs::read_to_string(&file) else { return Ok(()) };
-    let running: Running =
-        serde_json::from_str(&text).with_context(|| format!("{} cannot be read", file.display()))?;
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        return Ok(());
+    };
+    let running: Running = serde_json::from_str(&text)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
     if settings.database.url.is_empty() {
         let owner = match running.postgres.rsplit_once('/') {
             Some((server, "postgres")) => format!("{server}/{DATABASE}"),

@@ -9,7 +9,9 @@ use anyhow::{Context, bail};
 use event_schemas::cloud_event::{Headers, Structured};
 use event_schemas::{Envelope, Source};
 use jangbu_runtime::partition::partition_of;
-use jangbu_runtime::ports::{Delivery, EventStore, Log, OutRecord, PublishError, Publisher, TopicSpec};
+use jangbu_runtime::ports::{
+    Delivery, EventStore, Log, OutRecord, PublishError, Publisher, TopicSpec,
+};
 
 use super::events::{PAGE, filter};
 use super::settings_with_parts;
@@ -98,9 +100,18 @@ impl Topic {
         }
         let kafka = lifecycle::kafka(settings)?;
         let name = format!("{}_replay.{subscription}", settings.kafka.prefix);
-        kafka.create(&[TopicSpec { name: name.clone(), partitions: settings.kafka.partitions }]).await?;
+        kafka
+            .create(&[TopicSpec {
+                name: name.clone(),
+                partitions: settings.kafka.partitions,
+            }])
+            .await?;
         let partitions = kafka.partitions(std::slice::from_ref(&name)).await?;
-        let partitions = partitions.first().copied().flatten().context("the replay topic was not created")?;
+        let partitions = partitions
+            .first()
+            .copied()
+            .flatten()
+            .context("the replay topic was not created")?;
         Ok(Self {
             name,
             publisher: kafka.publisher().await?,
@@ -139,7 +150,9 @@ impl Topic {
     /// Waits until at most so many records are under way.
     async fn drain(&mut self, most: usize) -> anyhow::Result<()> {
         while self.under_way > most {
-            self.publisher.deliveries(&mut self.deliveries, DELIVERY_WAIT).await;
+            self.publisher
+                .deliveries(&mut self.deliveries, DELIVERY_WAIT)
+                .await;
             for delivery in self.deliveries.drain(..) {
                 delivery.outcome?;
                 self.under_way -= 1;

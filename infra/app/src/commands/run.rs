@@ -14,12 +14,14 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> anyhow::Result<ExitCo
     if let Some(address) = args.http {
         own.push(("http.listen", address.to_string()));
     }
-    if args.allow_unauthenticated_remote {
-        own.push(("http.allow_unauthenticated_remote", "true".to_owned()));
+    if args.listen_without_authentication {
+        own.push(("http.listen_without_authentication", "true".to_owned()));
     }
     let settings = settings(common, own)?;
     if settings.database.url.is_empty() {
-        bail!("no database is given: set JANGBU_DATABASE__URL or --database-url, or use `jangbu local`");
+        bail!(
+            "no database is given: set JANGBU_DATABASE__URL or --database-url, or use `jangbu local`"
+        );
     }
     if settings.kafka.brokers.is_empty() {
         bail!("no Kafka is given: set JANGBU_KAFKA__BROKERS or --brokers, or use `jangbu local`");

@@ -11,9 +11,12 @@ pub(super) async fn send(args: SendArgs) -> anyhow::Result<ExitCode> {
     let mut body = args.body;
     if body == "-" {
         body.clear();
-        std::io::stdin().read_to_string(&mut body).context("stdin cannot be read")?;
+        std::io::stdin()
+            .read_to_string(&mut body)
+            .context("stdin cannot be read")?;
     }
-    let mut url = reqwest::Url::parse(&args.to).with_context(|| format!("{:?} is no URL", args.to))?;
+    let mut url =
+        reqwest::Url::parse(&args.to).with_context(|| format!("{:?} is no URL", args.to))?;
     url.path_segments_mut()
         .map_err(|()| anyhow::anyhow!("{:?} cannot bear a path", args.to))?
         .pop_if_empty()
@@ -26,7 +29,10 @@ pub(super) async fn send(args: SendArgs) -> anyhow::Result<ExitCode> {
     let headers = [
         ("idempotency-key", args.idempotency_key),
         ("reason", args.reason),
-        ("expected-version", args.expected_version.map(|version| version.to_string())),
+        (
+            "expected-version",
+            args.expected_version.map(|version| version.to_string()),
+        ),
     ];
     for (name, value) in headers {
         if let Some(value) = value {
@@ -36,5 +42,9 @@ pub(super) async fn send(args: SendArgs) -> anyhow::Result<ExitCode> {
     let response = request.send().await.context("the mall cannot be reached")?;
     let status = response.status();
     println!("{}", response.text().await.context("the answer broke off")?);
-    Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if status.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

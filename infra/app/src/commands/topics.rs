@@ -26,15 +26,29 @@ pub(super) async fn topics(common: &Common, output: &Output) -> anyhow::Result<E
     for (name, partitions) in names.into_iter().zip(counts) {
         let partitions = partitions.unwrap_or(0);
         let all: Vec<TopicPartition> = (0..i32::try_from(partitions)?)
-            .map(|partition| TopicPartition { topic: name.as_str().into(), partition })
+            .map(|partition| TopicPartition {
+                topic: name.as_str().into(),
+                partition,
+            })
             .collect();
-        let records = kafka.edges(&all).await?.iter().map(|edges| edges.high - edges.low).sum();
-        topics.push(Topic { topic: name, partitions, records });
+        let records = kafka
+            .edges(&all)
+            .await?
+            .iter()
+            .map(|edges| edges.high - edges.low)
+            .sum();
+        topics.push(Topic {
+            topic: name,
+            partitions,
+            records,
+        });
     }
     if output.json {
         println!("{}", serde_json::to_string_pretty(&topics)?);
     } else {
-        let rows = topics.into_iter().map(|t| [t.topic, t.partitions.to_string(), t.records.to_string()]);
+        let rows = topics
+            .into_iter()
+            .map(|t| [t.topic, t.partitions.to_string(), t.records.to_string()]);
         println!("{}", table::table(["topic", "partitions", "records"], rows));
     }
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use config::{Config, File, FileFormat, Map, Value, ValueKind};
+use config::{Config, File, FileFormat, Map, Source, Value, ValueKind};
 
 use super::{ConfigError, DEFAULTS};
 
@@ -46,7 +46,9 @@ pub(super) fn check(key: &str, value: &Value, known: &[String]) -> Result<(), Co
     if known.iter().any(|known| known == key) {
         return Ok(());
     }
-    let nearest = known.iter().min_by_key(|known| strsim::levenshtein(known, key));
+    let nearest = known
+        .iter()
+        .min_by_key(|known| strsim::levenshtein(known, key));
     Err(ConfigError::Unknown {
         key: key.to_owned(),
         origin: value.origin().unwrap_or("the environment").to_owned(),

@@ -66,8 +66,17 @@ fn masked(key: &str, value: &Value) -> String {
             let mut entries: Vec<_> = table
                 .iter()
                 .map(|(name, value)| {
-                    let secret = ["password", "secret", "key", "token", "jaas"].iter().any(|word| name.contains(word));
-                    format!("{name}={}", if secret { "***".to_owned() } else { value.to_string() })
+                    let secret = ["password", "secret", "key", "token", "jaas"]
+                        .iter()
+                        .any(|word| name.contains(word));
+                    format!(
+                        "{name}={}",
+                        if secret {
+                            "***".to_owned()
+                        } else {
+                            value.to_string()
+                        }
+                    )
                 })
                 .collect();
             entries.sort();
@@ -79,9 +88,15 @@ fn masked(key: &str, value: &Value) -> String {
 }
 
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
-    let user = user.split_once(':').map_or_else(|| user.to_owned(), |(name, _)| format!("{name}:***"));
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let Some((user, host)) = rest.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    let user = user
+        .split_once(':')
+        .map_or_else(|| user.to_owned(), |(name, _)| format!("{name}:***"));
     format!("{scheme}://{user}@{host}")
 }
 
@@ -91,8 +106,14 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_without_its_password() {
-        assert_eq!(without_password("postgres://anne:secret@db/mall"), "postgres://anne:***@db/mall");
-        assert_eq!(without_password("postgres://anne:a@b@db/mall"), "postgres://anne:***@db/mall");
+        assert_eq!(
+            without_password("postgres://anne:secret@db/mall"),
+            "postgres://anne:***@db/mall"
+        );
+        assert_eq!(
+            without_password("postgres://anne:a@b@db/mall"),
+            "postgres://anne:***@db/mall"
+        );
         assert_eq!(without_password("postgres://db/mall"), "postgres://db/mall");
     }
 }

@@ -27,7 +27,7 @@ use crate::health::MallHealth;
 use crate::mall::mall;
 
 /// How long each stage may take to end; together below a supervisor's usual 30 s … 60 s.
-const HTTP_ENDS_WITHIN: Duration = Duration::from_secs(12);
+const HTTP_ENDS_WITHIN: Duration = Duration::from_secs(10);
 const REACTING_ENDS_WITHIN: Duration = Duration::from_secs(25);
 const ENGINE_ENDS_WITHIN: Duration = Duration::from_secs(12);
 const RELAY_ENDS_WITHIN: Duration = Duration::from_secs(12);
@@ -88,7 +88,7 @@ impl Mall {
             prefix: settings.kafka.prefix.clone(),
             health: MallHealth::default(),
         };
-        let mut http = Stage::new("http", HTTP_ENDS_WITHIN);
+        let mut http = Stage::new("http", HTTP_ENDS_WITHIN * 2);
         let mut reacting = Stage::new("policies and views", REACTING_ENDS_WITHIN);
         let mut engine = Stage::new("engine", ENGINE_ENDS_WITHIN);
         let mut relay = Stage::new("relay", RELAY_ENDS_WITHIN);
@@ -161,15 +161,20 @@ async fn broken(stages: &mut [Stage]) {
 }
 
 async fn listen(settings: &Settings, options: &Options) -> anyhow::Result<TcpListener> {
-    check_listen_address(options.listen, settings.http.allow_unauthenticated_remote)?;
+    check_listen_address(options.listen, settings.http.listen_without_authentication)?;
     match TcpListener::bind(options.listen).await {
         Ok(listener) => Ok(listener),
         Err(error) if options.give_way && error.kind() == std::io::ErrorKind::AddrInUse => {
-            eprintln!("{} is taken; HTTP takes a free port instead", options.listen);
+            eprintln!(
+                "{} is taken; HTTP takes a free port instead",
+                options.listen
+            );
             let free = SocketAddr::new(options.listen.ip(), 0);
             TcpListener::bind(free).await.context("no port is free")
         }
-        Err(error) => Err(error).with_context(|| format!("HTTP cannot listen on {}", options.listen)),
+        Err(error) => {
+            Err(error).with_context(|| format!("HTTP cannot listen on {}", options.listen))
+        }
     }
 }
 
@@ -200,7 +205,12 @@ impl Base {
         let mut relaying = RelayOptions::new(&self.prefix, self.system.aggregates());
         relaying.partitions = settings.kafka.partitions;
         relaying.self_heal = options.self_heal;
-        let relay = Relay::new(self.store.clone(), self.kafka.clone(), self.store.clone(), relaying);
+        let relay = Relay::new(
+            self.store.clone(),
+            self.kafka.clone(),
+            self.store.clone(),
+            relaying,
+        );
         self.health.relay(relay.status());
         let cancel = stage.cancel();
         stage.spawn(async move { relay.run(cancel).await });
@@ -275,10 +285,10 @@ impl Base {
             options: HttpOptions::default(),
             closing: cancel.clone(),
         });
-        stage.spawn(async move {
-            if let Err(error) = serve(listener, router, cancel, ServeOptions::default()).await {
-                tracing::error!(%error, "HTTP ended");
-            }
-        });
+        let options = ServeOptions {
+            drain: HTTP_ENDS_WITHIN,
+            ..ServeOptions::default()
+        };
+        stage.spawn(serve(listener, router, cancel, options));
     }
 }

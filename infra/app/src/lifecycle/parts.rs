@@ -4,6 +4,7 @@ use anyhow::Context;
 use jangbu_kafka::{Kafka, KafkaOptions};
 use jangbu_postgres::{Login, MigrateOptions, Migrated, Postgres};
 use jangbu_runtime::ports::{Log, TopicSpec, ViewDefinition};
+use jangbu_runtime::project::definition_of;
 use jangbu_telemetry::{Guard, LogFormat, Telemetry, TelemetryOptions};
 
 use crate::config::Settings;
@@ -30,7 +31,9 @@ pub async fn postgres(settings: &Settings) -> anyhow::Result<Postgres> {
         store: Some(settings.store.name.clone()),
         ..jangbu_postgres::Options::default()
     };
-    Postgres::connect(&settings.database.url, options).await.context("the event store cannot be opened (is it migrated? see `jangbu migrate`)")
+    Postgres::connect(&settings.database.url, options)
+        .await
+        .context("the event store cannot be opened (is it migrated? see `jangbu migrate`)")
 }
 
 /// The log.
@@ -44,7 +47,11 @@ pub fn kafka(settings: &Settings) -> anyhow::Result<Kafka> {
         client_id: "jangbu".to_owned(),
         replication_factor: u16::try_from(settings.kafka.replication_factor)
             .context("kafka.replication_factor is a small number, 1 or more")?,
-        retention_ms: if hours < 0 { -1 } else { hours.saturating_mul(3_600_000) },
+        retention_ms: if hours < 0 {
+            -1
+        } else {
+            hours.saturating_mul(3_600_000)
+        },
         extra: settings.kafka.properties.clone(),
     };
     Kafka::new(options).context("Kafka's settings are not taken")
@@ -53,7 +60,11 @@ pub fn kafka(settings: &Settings) -> anyhow::Result<Kafka> {
 /// What the store of documents must know of every view.
 #[must_use]
 pub fn view_definitions() -> Vec<ViewDefinition> {
-    mall().views().iter().map(|view| ViewDefinition::of(&**view)).collect()
+    mall()
+        .views()
+        .iter()
+        .map(|view| definition_of(&**view))
+        .collect()
 }
 
 /// Tables, functions, roles, views; as the owner.
@@ -71,13 +82,18 @@ pub async fn migrate(settings: &Settings, login: Option<Login>) -> anyhow::Resul
         views: view_definitions(),
         ..MigrateOptions::default()
     };
-    jangbu_postgres::migrate(owner, &options).await.context("the database cannot be migrated")
+    jangbu_postgres::migrate(owner, &options)
+        .await
+        .context("the database cannot be migrated")
 }
 
 /// The topics of all aggregates.
 #[must_use]
 pub fn topic_names(settings: &Settings) -> Vec<String> {
-    mall().aggregates().map(|aggregate| format!("{}{aggregate}", settings.kafka.prefix)).collect()
+    mall()
+        .aggregates()
+        .map(|aggregate| format!("{}{aggregate}", settings.kafka.prefix))
+        .collect()
 }
 
 /// Creates the topics that are missing.
@@ -86,7 +102,12 @@ pub fn topic_names(settings: &Settings) -> Vec<String> {
 /// Kafka cannot be reached or refuses.
 pub async fn create_topics(settings: &Settings) -> anyhow::Result<()> {
     let partitions = settings.kafka.partitions;
-    let topics: Vec<TopicSpec> =
-        topic_names(settings).into_iter().map(|name| TopicSpec { name, partitions }).collect();
-    kafka(settings)?.create(&topics).await.context("topics cannot be created")
+    let topics: Vec<TopicSpec> = topic_names(settings)
+        .into_iter()
+        .map(|name| TopicSpec { name, partitions })
+        .collect();
+    kafka(settings)?
+        .create(&topics)
+        .await
+        .context("topics cannot be created")
 }
