@@ -1,5 +1,6 @@
 //! Arrays as parameters, written straight from the batch into the message: no vector per column, no value trees.
 
+use chrono::{DateTime, Utc};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
@@ -21,6 +22,34 @@ pub(crate) trait Element {
 pub(crate) struct Json<'j>(pub(crate) &'j [u8]);
 /// Text that is not known to be UTF-8; the server looks.
 pub(crate) struct RawText<'t>(pub(crate) &'t [u8]);
+
+/// A moment, for `timestamptz`.
+pub(crate) struct Moment(pub(crate) DateTime<Utc>);
+/// JSON that is to be taken apart.
+pub(crate) struct Jsonb<'j>(pub(crate) &'j [u8]);
+
+/// 2000-01-01, from which PostgreSQL counts, in microseconds since 1970.
+const EPOCH: i64 = 946_684_800_000_000;
+
+impl Element for Moment {
+    const OID: u32 = 1184;
+    const ARRAY: u32 = 1185;
+    fn write(&self, into: &mut Vec<u8>) -> bool {
+        into.extend_from_slice(&(self.0.timestamp_micros() - EPOCH).to_be_bytes());
+        true
+    }
+}
+
+impl Element for Jsonb<'_> {
+    const OID: u32 = 3802;
+    const ARRAY: u32 = 3807;
+    fn write(&self, into: &mut Vec<u8>) -> bool {
+        // The version of the binary form, of which there is one.
+        into.push(1);
+        into.extend_from_slice(self.0);
+        true
+    }
+}
 
 macro_rules! element {
     ($kind:ty, $oid:literal, $array:literal, |$value:ident| $bytes:expr) => {

@@ -58,7 +58,6 @@ pub struct Postgres {
 /// What all handles and tasks share.
 pub(crate) struct Shared {
     pub(crate) schema: String,
-    pub(crate) url: String,
     pub(crate) door: Door,
     pub(crate) reads: Sessions,
     pub(crate) turns: Sessions,
@@ -66,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) check_everything: bool,
     pub(crate) announced: tokio::sync::watch::Sender<u64>,
     pub(crate) read_size: crate::store::ReadSize,
+    /// Told whenever a view's checkpoint moved in this process.
+    pub(crate) moved: tokio::sync::watch::Sender<()>,
 }
 
 struct CloseGuard {
@@ -93,7 +94,6 @@ impl Postgres {
         };
         let reads = Sessions::new(door.clone(), asked.read_sessions.max(1));
         let shared = Arc::new(Shared {
-            url: url.to_owned(),
             turns: Sessions::new(door.clone(), asked.turn_sessions.max(1)),
             door,
             reads,
@@ -101,6 +101,7 @@ impl Postgres {
             check_everything: asked.check_everything,
             announced: tokio::sync::watch::Sender::new(0),
             read_size: crate::store::ReadSize::default(),
+            moved: tokio::sync::watch::Sender::new(()),
             schema: asked.schema,
         });
         let head = shared.head().await?;

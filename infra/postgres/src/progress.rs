@@ -1,10 +1,6 @@
-//! The ledger of reacting contexts: marks, states, and what was put aside.
-//!
-//! Every call is one statement, so a process that dies between two leaves nothing half-done.
+//! The ledger of policies: where they start, how far they came, what is parked, which contexts are stopped.
 
 mod parked;
-
-use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jangbu_runtime::ports::{
@@ -15,32 +11,51 @@ use sqlx::query;
 use crate::array::Array;
 use crate::envelope::{get, number};
 use crate::postgres::Postgres;
+use crate::session::Statement;
 
-/// So many dead letters are kept; the oldest go.
+/// Dead letters kept: enough to see what somebody sends us, not enough to fill the disk.
 const DEAD_LETTERS: i64 = 10_000;
+
+impl Postgres {
+    async fn note(&self, what: &str, statement: Statement<'_>) -> Result<u64, StoreError> {
+        self.shared
+            .reads
+            .take()
+            .await?
+            .execute(what, statement)
+            .await
+    }
+}
+
+/// Text that the database can hold: it knows no U+0000.
+fn printable(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}
 
 #[async_trait]
 impl Progress for Postgres {
     async fn register(&self, context: &str, policies: &[(String, u64)]) -> Result<(), StoreError> {
         let register = query(
             "INSERT INTO policies (context, policy, starts_after)
-            SELECT $1, p.policy, p.starts_after FROM unnest($2, $3) AS p (policy, starts_after)
-            ON CONFLICT (context, policy) DO NOTHING",
+            SELECT $1, n.policy, n.starts_after FROM unnest($2::text[], $3::bigint[]) AS n (policy, starts_after)
+            ORDER BY n.policy ON CONFLICT (context, policy) DO NOTHING",
         )
         .bind(context)
         .bind(Array(policies.iter().map(|(policy, _)| policy.as_str())))
         .bind(Array(policies.iter().map(|(_, from)| from.cast_signed())));
-        let mut session = self.shared.reads.take().await?;
-        session.execute("register policies", register).await?;
-        Ok(())
+        self.note("register policies", register).await.map(|_| ())
     }
 
     async fn starts(&self, context: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let starts =
-            query("SELECT policy, starts_after FROM policies WHERE context = $1 ORDER BY policy")
-                .bind(context);
-        let mut session = self.shared.reads.take().await?;
-        let rows = session.rows("read where policies start", starts).await?;
+            query("SELECT policy, starts_after FROM policies WHERE context = $1").bind(context);
+        let rows = self
+            .shared
+            .reads
+            .take()
+            .await?
+            .rows("read where policies start", starts)
+            .await?;
         rows.iter()
             .map(|row| Ok((get(row, 0)?, number(row, 1)?)))
             .collect()
@@ -53,69 +68,66 @@ impl Progress for Postgres {
     ) -> Result<Vec<Mark>, StoreError> {
         let marks = query(
             "SELECT m.policy, m.topic, m.partition, m.position, m.next_offset
-            FROM marks m JOIN unnest($2, $3) AS p (topic, partition)
-                ON m.topic = p.topic AND m.partition = p.partition
-            WHERE m.context = $1 ORDER BY m.topic, m.partition, m.policy",
+            FROM unnest($2::text[], $3::int[]) AS p (topic, partition)
+            JOIN marks m ON m.context = $1 AND m.topic = p.topic AND m.partition = p.partition",
         )
         .bind(context)
         .bind(Array(partitions.iter().map(|at| &*at.topic)))
         .bind(Array(partitions.iter().map(|at| at.partition)));
-        let mut session = self.shared.reads.take().await?;
-        let rows = session.rows("read marks", marks).await?;
-        rows.iter()
-            .map(|row| {
-                let topic: &str = get(row, 1)?;
-                Ok(Mark {
-                    policy: get(row, 0)?,
-                    at: TopicPartition {
-                        topic: topic.into(),
-                        partition: get(row, 2)?,
-                    },
-                    position: number(row, 3)?,
-                    offset: get(row, 4)?,
-                })
+        let rows = self
+            .shared
+            .reads
+            .take()
+            .await?
+            .rows("read marks", marks)
+            .await?;
+        let mark = |row: &sqlx::postgres::PgRow| {
+            let at = TopicPartition {
+                topic: get::<&str>(row, 1)?.into(),
+                partition: get(row, 2)?,
+            };
+            Ok(Mark {
+                policy: get(row, 0)?,
+                at,
+                position: number(row, 3)?,
+                offset: get(row, 4)?,
             })
-            .collect()
+        };
+        rows.iter().map(mark).collect()
     }
 
     async fn advance(&self, context: &str, marks: &[Mark]) -> Result<(), StoreError> {
-        // A statement may touch a row once: of two marks of one policy and partition the further counts.
-        let mut furthest: BTreeMap<(&str, &TopicPartition), &Mark> = BTreeMap::new();
-        for mark in marks {
-            let kept = furthest.entry((&mark.policy, &mark.at)).or_insert(mark);
-            if kept.position <= mark.position {
-                *kept = mark;
-            }
-        }
+        // In one order, so that two who move the same marks wait for each other instead of both failing.
         let advance = query(
             "INSERT INTO marks AS m (context, policy, topic, partition, position, next_offset)
-            SELECT $1, n.* FROM unnest($2, $3, $4, $5, $6) AS n (policy, topic, partition, position, next_offset)
-            ORDER BY 3, 4, 2
+            SELECT DISTINCT ON (n.topic, n.partition, n.policy)
+                $1, n.policy, n.topic, n.partition, n.position, n.next_offset
+            FROM unnest($2::text[], $3::text[], $4::int[], $5::bigint[], $6::bigint[])
+                AS n (policy, topic, partition, position, next_offset)
+            ORDER BY n.topic, n.partition, n.policy, n.position DESC
             ON CONFLICT (context, topic, partition, policy) DO UPDATE
                 SET position = excluded.position, next_offset = excluded.next_offset
                 WHERE m.position <= excluded.position",
         )
         .bind(context)
-        .bind(Array(furthest.values().map(|mark| mark.policy.as_str())))
-        .bind(Array(furthest.values().map(|mark| &*mark.at.topic)))
-        .bind(Array(furthest.values().map(|mark| mark.at.partition)))
-        .bind(Array(furthest.values().map(|mark| mark.position.cast_signed())))
-        .bind(Array(furthest.values().map(|mark| mark.offset)));
-        let mut session = self.shared.reads.take().await?;
-        session.execute("move marks", advance).await?;
-        Ok(())
+        .bind(Array(marks.iter().map(|mark| mark.policy.as_str())))
+        .bind(Array(marks.iter().map(|mark| &*mark.at.topic)))
+        .bind(Array(marks.iter().map(|mark| mark.at.partition)))
+        .bind(Array(marks.iter().map(|mark| mark.position.cast_signed())))
+        .bind(Array(marks.iter().map(|mark| mark.offset)));
+        self.note("move marks", advance).await.map(|_| ())
     }
 
     async fn park(&self, parked: &Parked) -> Result<(), StoreError> {
-        self.shared.park(parked).await
+        self.park_row(parked).await
     }
 
     async fn parked_keys(&self, context: &str) -> Result<Vec<(String, String)>, StoreError> {
-        self.shared.parked_keys(context).await
+        self.keys_of_parked(context).await
     }
 
     async fn park_behind(&self, parked: &Parked) -> Result<bool, StoreError> {
-        self.shared.park_behind(parked).await
+        self.park_row_behind(parked).await
     }
 
     async fn parked(
@@ -124,28 +136,33 @@ impl Progress for Postgres {
         key: Option<(&str, &str)>,
         limit: usize,
     ) -> Result<Vec<Parked>, StoreError> {
-        self.shared.parked(context, key, limit).await
+        self.parked_rows(context, key, limit).await
     }
 
     async fn served(&self, number: i64, policies: &[String]) -> Result<bool, StoreError> {
-        self.shared.served(number, policies).await
+        self.serve_row(number, policies).await
     }
 
     async fn owe(&self, number: i64, policies: &[String]) -> Result<(), StoreError> {
-        self.shared.owe(number, policies).await
+        self.owe_more(number, policies).await
     }
 
     async fn state(&self, context: &str) -> Result<ContextState, StoreError> {
         let state = query("SELECT why, since FROM contexts WHERE context = $1").bind(context);
-        let mut session = self.shared.reads.take().await?;
-        let row = session.row("read a context's state", state).await?;
-        Ok(match row {
-            None => ContextState::Running,
-            Some(row) => ContextState::Stopped {
+        match self
+            .shared
+            .reads
+            .take()
+            .await?
+            .row("read a context's state", state)
+            .await?
+        {
+            None => Ok(ContextState::Running),
+            Some(row) => Ok(ContextState::Stopped {
                 why: get(&row, 0)?,
                 since: get(&row, 1)?,
-            },
-        })
+            }),
+        }
     }
 
     async fn set_state(&self, context: &str, state: &ContextState) -> Result<(), StoreError> {
@@ -156,12 +173,10 @@ impl Progress for Postgres {
                 ON CONFLICT (context) DO UPDATE SET why = excluded.why, since = excluded.since",
             )
             .bind(context)
-            .bind(why)
+            .bind(printable(why))
             .bind(since),
         };
-        let mut session = self.shared.reads.take().await?;
-        session.execute("set a context's state", set).await?;
-        Ok(())
+        self.note("set a context's state", set).await.map(|_| ())
     }
 
     async fn dead_letter(
@@ -172,24 +187,22 @@ impl Progress for Postgres {
     ) -> Result<(), StoreError> {
         let keep = query(
             "WITH kept AS (
-                INSERT INTO dead_letters (
-                    consumer, topic, partition, log_offset, record_key, record_value, header_names, header_values, why
-                ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING number
+                INSERT INTO dead_letters (consumer, topic, partition, log_offset, record_key, record_value,
+                    header_names, header_values, why)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING number
             )
             DELETE FROM dead_letters d USING kept WHERE d.number <= kept.number - $10",
         )
         .bind(group)
-        .bind(&*record.at.topic)
+        .bind(printable(&record.at.topic))
         .bind(record.at.partition)
         .bind(record.offset)
         .bind(record.key.as_deref())
         .bind(record.value.as_deref())
         .bind(Array(record.headers.iter().map(|(name, _)| name.as_bytes())))
         .bind(Array(record.headers.iter().map(|(_, value)| value.as_deref())))
-        .bind(why.replace('\0', "\u{fffd}"))
+        .bind(printable(why))
         .bind(DEAD_LETTERS);
-        let mut session = self.shared.reads.take().await?;
-        session.execute("keep a dead letter", keep).await?;
-        Ok(())
+        self.note("keep a dead letter", keep).await.map(|_| ())
     }
 }

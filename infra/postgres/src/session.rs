@@ -42,6 +42,7 @@ pub(crate) struct Session {
     known: Arc<Known>,
     pub(crate) backend: Backend,
     broken: bool,
+    in_transaction: bool,
 }
 
 /// The options of every session: whose tables, and when to give up a client that froze.
@@ -78,6 +79,7 @@ impl Door {
             known: Arc::clone(&self.known),
             backend,
             broken: false,
+            in_transaction: false,
         })
     }
 
@@ -112,8 +114,22 @@ impl Door {
 }
 
 impl Session {
+    /// True if nobody else may use it.
     pub(crate) fn is_broken(&self) -> bool {
-        self.broken
+        self.broken || self.in_transaction
+    }
+
+    /// Begins a transaction. A session that is dropped in one is not used again.
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.command("BEGIN").await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.command("COMMIT").await?;
+        self.in_transaction = false;
+        Ok(())
     }
 
     /// Every row of one statement; the statement is over and committed when they are here.
@@ -198,13 +214,9 @@ impl Session {
         }
     }
 
-    pub(crate) fn known(&self) -> &Known {
-        &self.known
-    }
-
     /// Says goodbye to the server; dropping would leave it to notice by itself.
     pub(crate) async fn close(self) {
-        if !self.broken {
+        if !self.is_broken() {
             let _ = tokio::time::timeout(CONNECT_DEADLINE, self.connection.close()).await;
         }
     }

@@ -42,7 +42,7 @@ BEGIN
         EXECUTE format('CREATE TABLE {schema}.%I (key text COLLATE "C" PRIMARY KEY, document jsonb, position bigint NOT NULL%s)',
             room, columns);
         FOR at IN 1 .. cardinality(column_names) LOOP
-            EXECUTE format('CREATE INDEX ON {schema}.%I (%I NULLS FIRST, key)', room, column_names[at]);
+            EXECUTE format('CREATE INDEX ON {schema}.%I (%I, key)', room, column_names[at]);
         END LOOP;
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {schema}.%I TO {app_role}', room);
     END IF;
