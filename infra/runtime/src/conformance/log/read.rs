@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::LogBench;
-use super::bench::{numbers, publish, read_until, topic, value};
+use super::bench::{numbers, publish, read_until, topic, until, value};
 use crate::ports::Edges;
 
 pub(super) async fn edges_follow_what_is_published_and_deleted(bench: &dyn LogBench) {
@@ -53,8 +53,11 @@ pub(super) async fn a_control_record_is_passed_and_not_handed_out(bench: &dyn Lo
     let places = topic(bench, 1).await;
     publish(bench, &places[0], numbers(0, 2)).await;
     bench.put_in_transaction(&places[0]).await;
-    let end = bench.log().edges(&places).await.unwrap()[0].high;
-    assert_eq!(end, 4, "two records, one in a transaction, and the transaction's end");
+    let end = 4;
+    until("two records, one in a transaction, and the transaction's end are there", async || {
+        bench.log().edges(&places).await.unwrap()[0].high == end
+    })
+    .await;
     let mut reader = bench.log().reader(&[(places[0].clone(), 0)]).await.unwrap();
     let records = read_until(reader.as_mut(), |reader, _| reader.position(&places[0]) == Some(end)).await;
     assert_eq!(records.len(), 3);
