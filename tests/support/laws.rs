@@ -8,6 +8,9 @@ mod policies;
 mod stock;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use crate::shop::Shop;

@@ -23,3 +23,24 @@ pub fn partition(key: &[u8], partitions: u32) -> i32 {
     let positive = (hash ^ (hash >> 15)) & 0x7fff_ffff;
     i32::try_from(positive % partitions).expect("a partition")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hashes that Kafka's own tests of its Java client expect.
+    #[test]
+    fn it_agrees_with_the_java_client() {
+        for (key, hash) in [
+            ("21", -973_932_308_i32),
+            ("foobar", -790_332_482),
+            ("abc", 479_470_107),
+        ] {
+            assert_eq!(
+                partition(key.as_bytes(), 1 << 30),
+                (hash & 0x7fff_ffff) % (1 << 30),
+                "{key}"
+            );
+        }
+    }
+}

@@ -160,3 +160,66 @@ fn record(message: &BorrowedMessage<'_>, partitions: u32) -> Record {
         headers,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "/jangbu/mall/1";
+
+    /// Reads records of one partition, each a source, its position and the one before it.
+    fn read(records: &[(&str, u64, u64)]) -> Readout {
+        let (mut last, mut readout) = (HashMap::new(), Readout::default());
+        for (source, position, previous) in records {
+            let headers = [
+                ("ce_source", (*source).to_owned()),
+                ("ce_position", position.to_string()),
+                ("ce_previous", previous.to_string()),
+            ];
+            let record = Record {
+                topic: "mall.order".to_owned(),
+                partition: 0,
+                partitions: 1,
+                key: String::new(),
+                value: Vec::new(),
+                headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
+            };
+            hear(record, OURS, &mut last, &mut readout);
+        }
+        readout
+    }
+
+    #[test]
+    fn what_was_sent_again_is_read_once() {
+        let readout = read(&[
+            (OURS, 1, 0),
+            (OURS, 3, 1),
+            (OURS, 1, 0),
+            (OURS, 3, 1),
+            (OURS, 4, 3),
+        ]);
+        assert_eq!(
+            (
+                readout.events.len(),
+                readout.duplicates,
+                readout.losses.len()
+            ),
+            (3, 2, 0)
+        );
+    }
+
+    #[test]
+    fn a_hole_is_seen_but_for_what_was_before_the_first_record() {
+        let readout = read(&[(OURS, 7, 5), (OURS, 9, 8)]);
+        assert_eq!((readout.events.len(), readout.losses.len()), (2, 1));
+    }
+
+    #[test]
+    fn positions_of_another_source_are_never_compared() {
+        let readout = read(&[(OURS, 1, 0), ("/jangbu/mall/2", 900, 0), (OURS, 2, 1)]);
+        assert_eq!(
+            (readout.events.len(), readout.alien, readout.losses.len()),
+            (2, 1, 0)
+        );
+    }
+}
