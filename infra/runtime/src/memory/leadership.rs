@@ -169,3 +169,45 @@ impl Drop for MemoryLeadership {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::leadership::{LedgerBench, all};
+    use crate::memory::store::NoFaults;
+    use crate::ports::SystemClock;
+
+    struct Bench {
+        ledger: MemoryLedger,
+        processes: [Arc<MemoryStore>; 2],
+    }
+
+    #[async_trait]
+    impl LedgerBench for Bench {
+        fn one(&self) -> Arc<dyn RelayLedger> {
+            self.ledger.of(&self.processes[0])
+        }
+
+        fn other(&self) -> Arc<dyn RelayLedger> {
+            self.ledger.of(&self.processes[1])
+        }
+
+        fn store(&self) -> Arc<dyn EventStore> {
+            Arc::clone(&self.processes[1]) as Arc<dyn EventStore>
+        }
+
+        async fn break_the_leader(&self) {
+            self.ledger.depose();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_keeps_every_rule_of_a_ledger() {
+        all(|| async {
+            let database = MemoryDatabase::new("mall", Arc::new(SystemClock));
+            let connect = || MemoryStore::connect(&database, Arc::new(NoFaults));
+            Bench { ledger: MemoryLedger::new(&database), processes: [connect(), connect()] }
+        })
+        .await;
+    }
+}
