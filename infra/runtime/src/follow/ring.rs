@@ -7,13 +7,15 @@ use event_schemas::{Envelope, Source};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::bell::Bell;
+
 /// A bounded run of events without a gap, ending at the newest that was confirmed.
 pub(super) struct Ring {
     most_events: usize,
     most_bytes: usize,
     kept: Mutex<Kept>,
     /// Rises whenever something was added or all was dropped.
-    news: watch::Sender<u64>,
+    news: Bell,
 }
 
 struct Kept {
@@ -50,12 +52,12 @@ impl Ring {
                 bytes: 0,
                 last: 0,
             }),
-            news: watch::Sender::new(0),
+            news: Bell::new(0),
         }
     }
 
     pub(super) fn news(&self) -> watch::Receiver<u64> {
-        self.news.subscribe()
+        self.news.listen()
     }
 
     pub(super) fn era(&self) -> u64 {
@@ -161,7 +163,7 @@ impl Ring {
     }
 
     fn tell(&self) {
-        self.news.send_modify(|count| *count += 1);
+        self.news.ring(|count| count + 1);
     }
 }
 

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use event_schemas::{Envelope, Source};
-use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use database::MemoryDatabase;
 pub use faults::{Fate, Faults, NoFaults, Operation};
 
+use crate::bell::Bell;
 use crate::ports::{
     Appender, Arrivals, EventFilter, EventStore, Head, Load, Loaded, Snapshot, StoreError, Stream,
     Turn,
@@ -33,7 +33,7 @@ pub struct MemoryStore {
 /// What all connections of one process share: the newest event any of them was told of.
 struct Session {
     known: Mutex<Known>,
-    arrivals: watch::Sender<u64>,
+    arrivals: Arc<Bell>,
 }
 
 struct Known {
@@ -54,7 +54,7 @@ impl MemoryStore {
                 generation,
                 witness: head.event_id.map(|id| (head.position, id)),
             }),
-            arrivals: watch::Sender::new(head.position),
+            arrivals: Arc::new(Bell::new(head.position)),
         };
         Arc::new(Self {
             database: database.clone(),
@@ -113,7 +113,7 @@ impl Session {
             // An operator has accepted the forked history: begin anew with it.
             known.incarnation = incarnation;
             known.witness = None;
-            self.arrivals.send_replace(0);
+            self.arrivals.ring(|_| 0);
         }
         known.generation = generation;
         Ok(())
@@ -127,11 +127,7 @@ impl Session {
     }
 
     fn arrived(&self, position: u64) {
-        self.arrivals.send_if_modified(|newest| {
-            let rises = *newest < position;
-            *newest = position.max(*newest);
-            rises
-        });
+        self.arrivals.ring(|newest| newest.max(position));
     }
 }
 
@@ -166,7 +162,7 @@ impl EventStore for MemoryStore {
 
     fn arrivals(&self) -> Arrivals {
         self.database.listen(&self.session.arrivals);
-        self.session.arrivals.subscribe()
+        self.session.arrivals.listen()
     }
 
     fn announce(&self, position: u64) {

@@ -1,14 +1,14 @@
 //! The database behind all handles: what is stored, and the judgement of batches.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use event_schemas::Envelope;
-use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
+use crate::bell::Bell;
 use crate::ports::{
     Appended, Clock, Entry, EventFilter, FastOutcome, Head, Judged, Load, LoadFrom, Loaded,
     Snapshot, Stream, Verdict, limits,
@@ -27,7 +27,7 @@ struct Shared {
     name: String,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    listeners: Mutex<Vec<watch::Sender<u64>>>,
+    listeners: Mutex<Vec<Weak<Bell>>>,
 }
 
 #[derive(Default)]
@@ -214,14 +214,17 @@ impl MemoryDatabase {
     }
 
     /// Another process's arrivals, to be told as NOTIFY would.
-    pub(super) fn listen(&self, arrivals: &watch::Sender<u64>) {
+    pub(super) fn listen(&self, arrivals: &Arc<Bell>) {
         let mut listeners = self
             .0
             .listeners
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if !listeners.iter().any(|known| known.same_channel(arrivals)) {
-            listeners.push(arrivals.clone());
+        // A process that is gone listens no more.
+        listeners.retain(|known| known.strong_count() > 0);
+        let known = |one: &Weak<Bell>| one.as_ptr() == Arc::as_ptr(arrivals);
+        if !listeners.iter().any(known) {
+            listeners.push(Arc::downgrade(arrivals));
         }
     }
 
@@ -231,12 +234,8 @@ impl MemoryDatabase {
             .listeners
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        for arrivals in listeners.iter() {
-            arrivals.send_if_modified(|newest| {
-                let rises = *newest < position;
-                *newest = position.max(*newest);
-                rises
-            });
+        for arrivals in listeners.iter().filter_map(Weak::upgrade) {
+            arrivals.ring(|newest| newest.max(position));
         }
     }
 }
