@@ -15,6 +15,7 @@ mod simulation {
     mod process;
     mod customer;
     mod chaos;
+    mod operator;
 
     mod laws;
     mod history;

@@ -1,22 +1,35 @@
-//! What happens to the processes and the store while people shop: crashes, outages, and an old backup.
+//! What happens to the processes, the store and the log while people shop.
 
 use std::time::Duration;
 
-use super::world::World;
+use jangbu_runtime::memory::documents::Rooms;
+use jangbu_runtime::memory::progress::Book;
+
+use super::world::{PREFIX, World};
 
 /// How many things go wrong, and which, by the seed.
 pub(super) async fn chaos(world: &World) {
     let dice = &world.dice;
-    let accidents = dice.between(0, 6);
+    let accidents = dice.between(0, 8);
     let restores = dice.per_mille(250);
+    let mut backups = vec![Backup::take(world).await];
     for _ in 0..accidents {
         tokio::time::sleep(dice.pause(20, 1_500)).await;
-        match dice.between(0, 9) {
-            0..6 => crash(world).await,
-            6..8 => world.weather.cut_off(dice.pause(10, 3_000)),
-            _ if restores => restore(world).await,
+        match dice.between(0, 19) {
+            0..7 => crash(world).await,
+            7..9 => world.weather.cut_off(dice.pause(10, 3_000)),
+            9 => world.ledger.depose(),
+            10 => world.log.break_connections(),
+            11 | 12 => rebalance(world),
+            13 => retention(world),
+            14 => wipe(world),
+            15 => stranger(world),
+            16 => world.documents.break_sessions(),
+            _ if restores => restore(world, &mut backups).await,
             _ => {}
         }
+        world.repair().await;
+        backups.push(Backup::take(world).await);
     }
 }
 
@@ -28,15 +41,89 @@ async fn crash(world: &World) {
     process.start(world);
 }
 
+/// All members of a group lose what they have.
+fn rebalance(world: &World) {
+    let contexts = world.system.contexts();
+    let context = contexts[world.dice.index(contexts.len())].name();
+    world
+        .log
+        .lose_sessions(&format!("{PREFIX}policies.{context}"));
+}
+
+/// The beginning of a partition goes, or all that is in it (pitfalls 44 and 59).
+fn retention(world: &World) {
+    let places = world.log.places();
+    if !places.is_empty() {
+        let at = &places[world.dice.index(places.len())];
+        let records = world.log.records(at);
+        if let Some(last) = records.last() {
+            let first = records[world.dice.index(records.len())].offset;
+            let kept_from = if world.dice.per_mille(500) {
+                last.offset + 1
+            } else {
+                first
+            };
+            let gone = records.iter().filter(|record| record.offset < kept_from);
+            world.history.note_gone(gone);
+            world.log.truncate_before(at, kept_from);
+        }
+    }
+}
+
+/// Somebody deletes a topic; it comes back empty.
+fn wipe(world: &World) {
+    let topics = world.topics();
+    world
+        .log
+        .wipe(&topics[world.dice.index(topics.len())].topic);
+}
+
+/// Somebody else writes to a topic of ours.
+fn stranger(world: &World) {
+    let places = world.log.places();
+    if !places.is_empty() {
+        let at = &places[world.dice.index(places.len())];
+        let headers = [
+            ("ce_source", "/somebody/else"),
+            ("ce_position", "9007199254740990"),
+        ];
+        let value = world.dice.per_mille(700).then_some("no JSON");
+        world.log.put(at, Some("tea-1"), value, &headers);
+        world.log.put_control(at);
+    }
+}
+
+/// Everything that stands in the database, as of one moment.
+struct Backup {
+    position: u64,
+    progress: Book,
+    documents: Rooms,
+}
+
+impl Backup {
+    async fn take(world: &World) -> Self {
+        // The store goes on while its head is asked for, so views and policies are taken first: they lag, never lead.
+        let (progress, documents) = (world.progress.backup(), world.documents.backup());
+        Self {
+            position: world.head().await,
+            progress,
+            documents,
+        }
+    }
+}
+
 /// An old backup is put in place under running processes. Sooner or later somebody notices, and an operator accepts
 /// what is left as a history of its own.
-async fn restore(world: &World) {
+async fn restore(world: &World, backups: &mut Vec<Backup>) {
     let dice = &world.dice;
-    let head = world.head().await;
-    let position = head.saturating_sub(dice.between(0, 12));
-    world.history.note_restore(position);
-    world.database.restore(position);
+    backups.truncate(dice.index(backups.len()) + 1);
+    let backup = backups.pop().expect("there is one");
+    world.history.note_restore(backup.position);
+    world.database.restore(backup.position);
+    world.progress.restore(backup.progress);
+    world.documents.restore(backup.documents);
+    world.ledger.depose();
     tokio::time::sleep(dice.pause(1, 2_000)).await;
-    world.database.repair_fork();
+    world.accept_fork().await;
     tokio::time::sleep(Duration::from_millis(1)).await;
 }

@@ -1,9 +1,10 @@
 //! What was asked in a run, and what was answered: the other half of what the laws are checked against.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jangbu_runtime::execute::{Failure, Outcome, Submission};
+use jangbu_runtime::ports::LogRecord;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -52,6 +53,7 @@ pub(super) struct Restore {
 pub(super) struct History {
     attempts: Mutex<Vec<Attempt>>,
     restores: Mutex<Vec<Restore>>,
+    gone: Mutex<BTreeSet<String>>,
 }
 
 impl History {
@@ -62,6 +64,16 @@ impl History {
     pub(super) fn note_restore(&self, position: u64) {
         let at = Instant::now();
         lock(&self.restores).push(Restore { at, position });
+    }
+
+    /// Records that retention took, by the event they carry.
+    pub(super) fn note_gone<'r>(&self, records: impl Iterator<Item = &'r LogRecord>) {
+        let ids = records.filter_map(|record| record.header("ce_id"));
+        lock(&self.gone).extend(ids.map(|id| String::from_utf8_lossy(id).into_owned()));
+    }
+
+    pub(super) fn gone(&self) -> BTreeSet<String> {
+        lock(&self.gone).clone()
     }
 
     pub(super) fn attempts(&self) -> Vec<Attempt> {

@@ -3,7 +3,10 @@
 
 mod answers;
 mod ledger;
+mod orders;
 mod stock;
+mod topics;
+mod views;
 
 use std::collections::BTreeMap;
 
@@ -36,14 +39,15 @@ impl<'w> Evidence<'w> {
         }
     }
 
-    /// What policies ask for on hearing what is stored.
-    fn asked_by_policies(&self) -> Vec<Asked> {
+    /// What policies ask for on hearing what is stored, with what they heard.
+    fn asked_by_policies(&self) -> Vec<(&Envelope, Asked)> {
         let mut asked = Vec::new();
         for event in &self.events {
             for context in self.world.system.contexts() {
                 let policies = context.policies().iter();
                 for policy in policies.filter(|one| one.listens(&event.aggregate, &event.name)) {
-                    asked.extend(policy.react(event).expect("a policy of the mall reacts"));
+                    let asks = policy.react(event).expect("a policy of the mall reacts");
+                    asked.extend(asks.into_iter().map(|ask| (event, ask)));
                 }
             }
         }
@@ -61,12 +65,16 @@ impl<'w> Evidence<'w> {
 }
 
 /// Which laws were broken, and how.
-pub(super) fn broken(evidence: &Evidence<'_>) -> Vec<String> {
+pub(super) async fn broken(evidence: &Evidence<'_>) -> Vec<String> {
     let mut broken = Broken::default();
     ledger::is_one_history(evidence, &mut broken);
     ledger::every_fact_was_decided_on_the_state_before_it(evidence, &mut broken);
     answers::hold(evidence, &mut broken);
     stock::is_never_oversold(evidence, &mut broken);
+    orders::all_end(evidence, &mut broken);
+    orders::policies_took_effect(evidence, &mut broken);
+    views::equal_the_fold(evidence, &mut broken).await;
+    topics::hold_every_event(evidence, &mut broken);
     broken.0
 }
 

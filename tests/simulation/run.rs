@@ -42,9 +42,7 @@ pub(super) fn run(seed: u64) -> Report {
 }
 
 async fn live(world: &Arc<World>) -> Report {
-    for process in &world.processes {
-        process.start(world);
-    }
+    world.open().await;
     let mut people = JoinSet::new();
     for name in 0..world.dice.index(5) + 2 {
         let errands = world.dice.between(5, 25);
@@ -60,7 +58,7 @@ async fn live(world: &Arc<World>) -> Report {
     let evidence = Evidence::gather(world).await;
     Report {
         lines: transcript(&evidence),
-        broken: laws::broken(&evidence),
+        broken: laws::broken(&evidence).await,
     }
 }
 

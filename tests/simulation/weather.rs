@@ -1,9 +1,10 @@
-//! What goes wrong between processes and the store: how often, the seed says; when it is over, all is calm.
+//! What goes wrong between processes, the store and the log: how often, the seed says; when it is over, all is calm.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jangbu_runtime::memory::log::{LogFate, LogFaults, LogOperation};
 use jangbu_runtime::memory::store::{Fate, Faults, Operation};
 use tokio::time::Instant;
 
@@ -16,6 +17,8 @@ pub(super) struct Climate {
     failing: u64,
     /// Times in a thousand that an append's answer is lost.
     answers_lost: u64,
+    /// Times in a thousand that a publisher fails.
+    publishing: u64,
     /// The longest way to the store and back, in milliseconds.
     slowest: u64,
 }
@@ -32,6 +35,7 @@ impl Climate {
         Self {
             failing: often(80),
             answers_lost: often(60),
+            publishing: often(200),
             slowest: dice.between(1, 40),
         }
     }
@@ -91,6 +95,33 @@ impl Faults for Weather {
             answer_delay,
             fails: fails || self.is_cut_off(),
             answer_lost: (lost && loses).then(|| dice.pause(0, 4_000)),
+        }
+    }
+}
+
+impl LogFaults for Weather {
+    fn fate(&self, operation: LogOperation) -> LogFate {
+        let (dice, climate) = (&self.dice, &self.climate);
+        let delay = dice.pause(0, climate.slowest);
+        let often = match operation {
+            LogOperation::Publish => climate.publishing,
+            LogOperation::Ask | LogOperation::Read => climate.failing,
+        };
+        let fails = dice.per_mille(often);
+        let (written, late) = (dice.index(6), dice.index(6));
+        let later = dice.pause(0, 4_000);
+        if self.is_over.load(Ordering::SeqCst) {
+            let delay = Duration::from_millis(1);
+            return LogFate {
+                delay,
+                ..LogFate::default()
+            };
+        }
+        LogFate {
+            delay,
+            fails,
+            written: written + usize::from(!fails),
+            arrives_late: dice.per_mille(500).then_some((late, later)),
         }
     }
 }

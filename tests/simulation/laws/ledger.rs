@@ -81,7 +81,7 @@ fn everything_asked(evidence: &Evidence<'_>) -> BTreeMap<(Uuid, String), (Stream
             &attempt.submission.command,
         );
     }
-    for asked in evidence.asked_by_policies() {
+    for (_, asked) in evidence.asked_by_policies() {
         add(asked.command_id, &asked.stream, &asked.command);
     }
     asked
