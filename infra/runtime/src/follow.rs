@@ -10,6 +10,7 @@
 
 mod backoff;
 mod feed;
+mod read;
 mod intake;
 mod reorder;
 mod ring;
@@ -24,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 use crate::ports::{EventStore, Log, StoreError};
 
 pub(crate) use backoff::Backoff;
-pub(crate) use feed::dense;
 pub use feed::{Feed, FollowError};
+pub(crate) use read::StoreReader;
 use ring::Ring;
 use tail::Tail;
 
@@ -131,6 +132,12 @@ impl Follower {
     #[must_use]
     pub fn subscribe(&self, after: u64) -> Feed {
         Feed::new(Arc::clone(&self.store), Arc::clone(&self.ring), after)
+    }
+
+    /// The newest position that feeds can have; none before the first head is known.
+    #[must_use]
+    pub fn newest(&self) -> Option<u64> {
+        self.ring.last()
     }
 
     /// The store that is followed.

@@ -16,6 +16,7 @@ mod rebuild;
 mod skip;
 mod views;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ pub use views::{Freshness, ViewError, Views};
 
 use health::Board;
 use keep::{Door, Keeper};
+
+/// How far views are behind is measured this often, also while they stand still.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
 /// How views are carried.
 #[derive(Clone, Debug)]
@@ -106,23 +110,43 @@ impl Projector {
     pub async fn run(&self, cancel: CancellationToken) {
         let door = Arc::new(Door::new());
         let mut keepers = JoinSet::new();
+        let mut kept = HashMap::new();
         for view in &self.views {
-            let keeper = Keeper {
-                definition: definition_of(&**view),
-                view: Arc::clone(view),
-                documents: Arc::clone(&self.documents),
-                follower: Arc::clone(&self.follower),
-                options: self.options.clone(),
-                sign: self.board.sign(view.name(), view.version()),
-                door: Arc::clone(&door),
-            };
-            keepers.spawn(keeper.run(cancel.clone()));
+            let task = keepers.spawn(self.keeper(view, &door).run(cancel.clone()));
+            kept.insert(task.id(), view);
         }
-        while let Some(ended) = keepers.join_next().await {
-            if let Err(error) = ended {
-                // Folds are guarded; a panic elsewhere is a defect of ours, and that view must not stand still unseen.
-                tracing::error!(%error, "the keeper of a view died; this process keeps that view no longer");
+        let mut measure = tokio::time::interval(MEASURE_EVERY);
+        loop {
+            tokio::select! {
+                biased;
+                ended = keepers.join_next_with_id() => match ended {
+                    None => return,
+                    Some(Ok(_)) => {}
+                    // Folds are guarded; a panic elsewhere is a defect of ours, and the view must not stand still for it.
+                    Some(Err(error)) => {
+                        tracing::error!(%error, "the keeper of a view died; another takes its place");
+                        if let Some(view) = kept.remove(&error.id()) {
+                            tokio::time::sleep(self.options.lease_retry).await;
+                            let task = keepers.spawn(self.keeper(view, &door).run(cancel.clone()));
+                            kept.insert(task.id(), view);
+                        }
+                    }
+                },
+                _ = measure.tick() => self.board.measure(self.follower.newest()),
             }
+        }
+    }
+
+    fn keeper(&self, view: &Arc<dyn Projection>, door: &Arc<Door>) -> Keeper {
+        Keeper {
+            definition: definition_of(&**view),
+            view: Arc::clone(view),
+            documents: Arc::clone(&self.documents),
+            follower: Arc::clone(&self.follower),
+            options: self.options.clone(),
+            sign: self.board.sign(view.name(), view.version()),
+            door: Arc::clone(door),
+            prepared: false,
         }
     }
 

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_schemas::{Envelope, Source};
+use event_schemas::Envelope;
 use tokio::sync::watch;
 
-use super::ring::{Ring, Taken, size_of};
+use super::read::{BATCH_BYTES, StoreReader};
+use super::ring::{Ring, Taken};
 use crate::ports::{EventStore, StoreError};
 
-/// A batch holds about so many bytes, however large its events are.
-const BATCH_BYTES: usize = 8 << 20;
 /// While nobody follows, the store is asked again after this time.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -27,14 +26,11 @@ pub enum FollowError {
 
 /// See [`Follower::subscribe`](super::Follower::subscribe).
 pub struct Feed {
-    store: Arc<dyn EventStore>,
+    store: StoreReader,
     ring: Arc<Ring>,
     news: watch::Receiver<u64>,
     era: u64,
-    source: Source,
     position: u64,
-    /// Of an event read from the store, in bytes; so that a batch of large ones stays small.
-    average: usize,
 }
 
 impl Feed {
@@ -42,11 +38,9 @@ impl Feed {
         Self {
             news: ring.news(),
             era: ring.era(),
-            source: store.source(),
-            store,
+            store: StoreReader::new(store),
             ring,
             position: after,
-            average: BATCH_BYTES / 100,
         }
     }
 
@@ -72,10 +66,7 @@ impl Feed {
             match self.ring.take(self.era, self.position, most, BATCH_BYTES) {
                 Taken::Events(events) => return Ok(self.hand_out(events)),
                 Taken::AskStore => {
-                    let events = self.read(most).await?;
-                    if self.store.source() != self.source {
-                        return Err(FollowError::Forked);
-                    }
+                    let events = self.store.read(self.position, most).await?;
                     if !events.is_empty() {
                         return Ok(self.hand_out(events));
                     }
@@ -97,31 +88,4 @@ impl Feed {
         }
         events
     }
-
-    async fn read(&mut self, most: usize) -> Result<Vec<Arc<Envelope>>, StoreError> {
-        let limit = (BATCH_BYTES / self.average.max(1)).clamp(1, most.max(1));
-        let events = self.store.read(self.position, limit).await?;
-        dense(self.position, &events)?;
-        if !events.is_empty() {
-            let bytes: usize = events.iter().map(size_of).sum();
-            self.average = bytes / events.len();
-        }
-        Ok(events.into_iter().map(Arc::new).collect())
-    }
-}
-
-/// Everything relies on positions without gaps; a store that has one is broken, and folding on would hide it.
-pub(crate) fn dense(after: u64, events: &[Envelope]) -> Result<(), StoreError> {
-    for (expected, event) in (after + 1..).zip(events) {
-        if event.position != expected {
-            return Err(StoreError::Refused {
-                what: format!(
-                    "position {expected} is missing; {} follows instead",
-                    event.position
-                ),
-                source: None,
-            });
-        }
-    }
-    Ok(())
 }

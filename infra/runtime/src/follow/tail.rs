@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::feed::{FollowError, dense};
+use super::feed::FollowError;
 use super::intake::{Dropped, Intake};
+use super::read::StoreReader;
 use super::reorder::{Kept, Reorder};
 use super::ring::Ring;
 use super::{Follower, Following};
@@ -33,6 +34,7 @@ pub(super) struct Tail<'f> {
     store: &'f dyn EventStore,
     ring: &'f Ring,
     arrivals: Arrivals,
+    refill: StoreReader,
     intake: Intake,
     reorder: Reorder,
     reader: Option<Box<dyn LogReader>>,
@@ -59,6 +61,7 @@ impl<'f> Tail<'f> {
             store: &*follower.store,
             ring: &follower.ring,
             arrivals: follower.store.arrivals(),
+            refill: StoreReader::new(Arc::clone(&follower.store)),
             intake: Intake::new(),
             reorder: Reorder::default(),
             reader: None,
@@ -333,30 +336,27 @@ impl<'f> Tail<'f> {
     async fn fill(&mut self) -> Result<(), FollowError> {
         self.filled_for = *self.arrivals.borrow();
         let head = self.store.head().await?.position;
-        match self.ring.last() {
-            None => self.ring.jump(self.store.source(), head),
-            Some(last) if head.saturating_sub(last) > self.ring.capacity() as u64 => {
-                self.same_history()?;
-                self.ring.jump(self.store.source(), head);
-            }
-            Some(_) => {}
-        }
-        loop {
-            let last = self.last();
-            let events = self.store.read(last, BATCH).await?;
+        if self.ring.last().is_some() {
             self.same_history()?;
-            dense(last, &events)?;
-            let whole = events.len() < BATCH;
-            metrics::counter!(FOLLOW_REFILLED).increment(events.len() as u64);
-            if !events.is_empty() {
-                self.ring.push(events.into_iter().map(Arc::new));
-            }
-            if whole {
+        }
+        let far = self
+            .ring
+            .last()
+            .is_none_or(|last| head.saturating_sub(last) > self.ring.capacity() as u64);
+        if far {
+            self.ring.jump(self.store.source(), head);
+        }
+        while self.last() < head {
+            let events = self.refill.read(self.last(), BATCH).await?;
+            self.same_history()?;
+            if events.is_empty() {
                 break;
             }
+            metrics::counter!(FOLLOW_REFILLED).increment(events.len() as u64);
+            self.ring.push(events);
         }
         self.reorder.drop_through(self.last());
-        // The store was read to its end after these came in: they claim positions that are not there.
+        // The store was asked for its head after these came in: they claim positions that are not there.
         let held = self.reorder.clear();
         self.intake.disown(Dropped::NotStored, held);
         self.due = None;

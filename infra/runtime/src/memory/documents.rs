@@ -151,7 +151,7 @@ impl Documents for MemoryDocuments {
         let session = state.last_session + 1;
         state.rooms.room_mut(&key)?.session = session;
         state.last_session = session;
-        state.holders.insert(key.clone(), session);
+        state.holders.insert(key, session);
         Ok(Some(Box::new(MemoryLease::new(self.clone(), key, session))))
     }
 

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use event_schemas::Envelope;
 use kernel::Projection;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::ProjectOptions;
 use super::fold::Stop;
 use super::write::Writer;
+use crate::follow::{FollowError, StoreReader};
 use crate::ports::{EventStore, LeaseError, StoreError};
 
 /// How far a build came.
@@ -29,14 +31,20 @@ pub(super) enum BuildFailure {
     #[error(transparent)]
     Lease(#[from] LeaseError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Follow(#[from] FollowError),
+}
+
+impl From<StoreError> for BuildFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Follow(error.into())
+    }
 }
 
 /// Folds all that the store holds into a view. At the end one session has the view to itself again.
 pub(super) async fn build(
     view: &dyn Projection,
     writer: &mut Writer,
-    store: &dyn EventStore,
+    store: &Arc<dyn EventStore>,
     options: &ProjectOptions,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), BuildFailure> {
@@ -45,38 +53,62 @@ pub(super) async fn build(
         writer.take_pens(options.build_pens).await?;
     }
     let mut pace = Pace::new(options.build_events_per_second);
-    let limit = options.build_batch_events.max(1);
-    let mut events = read(store, writer.position(), limit).await?;
-    while let Some(last) = events.last().map(|event| event.position) {
-        let ahead = async {
-            match events.len() < limit {
-                true => Ok(Vec::new()),
-                false => read(store, last, limit).await,
-            }
-        };
-        let (ahead, written) = tokio::join!(ahead, writer.apply(view, &events));
-        if let Some(stop) = written? {
+    let mut reader = Ahead::new(store, writer.position(), options.build_batch_events);
+    loop {
+        let events = reader.next().await?;
+        if events.is_empty() {
+            break;
+        }
+        if let Some(stop) = writer.apply(view, &events).await? {
             return Err(BuildFailure::Stopped(stop));
         }
         let position = writer.position();
         let goal = goal.max(position);
         progress(Progress { position, goal });
         pace.keep(events.len()).await;
-        events = ahead?;
     }
     writer.drop_pens();
     Ok(())
 }
 
-/// The next events of the store, for a fold.
-pub(super) async fn read(
-    store: &dyn EventStore,
-    after: u64,
-    limit: usize,
-) -> Result<Vec<Arc<Envelope>>, StoreError> {
-    let events = store.read(after, limit).await?;
-    crate::follow::dense(after, &events)?;
-    Ok(events.into_iter().map(Arc::new).collect())
+type Read = (StoreReader, Result<Vec<Arc<Envelope>>, FollowError>);
+
+/// Reads one batch ahead, in a task of its own: decoding rows and folding events take a core each.
+struct Ahead {
+    reading: JoinSet<Read>,
+    most: usize,
+}
+
+impl Ahead {
+    fn new(store: &Arc<dyn EventStore>, after: u64, most: usize) -> Self {
+        let mut ahead = Self {
+            reading: JoinSet::new(),
+            most,
+        };
+        ahead.read(StoreReader::new(Arc::clone(store)), after);
+        ahead
+    }
+
+    fn read(&mut self, mut reader: StoreReader, after: u64) {
+        let most = self.most;
+        self.reading.spawn(async move {
+            let events = reader.read(after, most).await;
+            (reader, events)
+        });
+    }
+
+    async fn next(&mut self) -> Result<Vec<Arc<Envelope>>, FollowError> {
+        let read = self.reading.join_next().await;
+        let (reader, events) = match read.expect("a batch is being read, until the last") {
+            Ok(read) => read,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let events = events?;
+        if let Some(last) = events.last() {
+            self.read(reader, last.position);
+        }
+        Ok(events)
+    }
 }
 
 /// Holds a build to a number of events per second, so that those who serve have the store too.

@@ -83,6 +83,17 @@ impl Board {
         self.0.iter().map(|sign| sign.health.subscribe()).collect()
     }
 
+    /// Measures how far the views that this process writes are behind.
+    pub(super) fn measure(&self, newest: Option<u64>) {
+        let Some(newest) = newest else { return };
+        for sign in &self.0 {
+            let health = sign.health.borrow();
+            if let (Some(position), true) = (health.position, health.state != ViewState::Waiting) {
+                sign.behind.set(newest.saturating_sub(position) as f64);
+            }
+        }
+    }
+
     pub(super) fn resume(&self, view: &str) {
         for sign in &self.0 {
             if sign.health.borrow().view == view {

@@ -27,6 +27,8 @@ pub(super) struct Keeper {
     pub(super) options: ProjectOptions,
     pub(super) sign: Arc<Sign>,
     pub(super) door: Arc<Door>,
+    /// Room was made for the view.
+    pub(super) prepared: bool,
 }
 
 /// What ended a term as holder of the lease, or kept it from beginning.
@@ -50,10 +52,11 @@ impl Door {
 
 impl Keeper {
     /// Keeps the view until it is cancelled.
-    pub(super) async fn run(self, cancel: CancellationToken) {
+    pub(super) async fn run(mut self, cancel: CancellationToken) {
         let mut backoff = Backoff::new();
         let mut random = SmallRng::seed_from_u64(self.seed());
         loop {
+            let mut stopped = None;
             let wait = match self.term(&cancel).await {
                 End::Cancelled => return,
                 End::Taken => {
@@ -62,12 +65,14 @@ impl Keeper {
                 }
                 End::Stopped(stop) => {
                     self.sign.stopped(&stop);
+                    stopped = Some(stop);
                     self.options.stopped_retry
                 }
                 End::Failed(why) => {
                     let (view, version) = (self.definition.name, self.definition.version);
                     tracing::warn!(view, version, why, "a view stands still; it is tried again");
                     self.sign.says(ViewState::Failing { why });
+                    self.prepared = false;
                     backoff.next()
                 }
             };
@@ -76,7 +81,26 @@ impl Keeper {
                 biased;
                 () = cancel.cancelled() => return,
                 () = self.sign.resumed() => {}
+                () = self.is_over(stopped) => {}
                 () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Waits until somebody else ended a stop: a rebuild, an operator, a binary that can read the event.
+    async fn is_over(&self, stop: Option<Stop>) {
+        let Some(stop) = stop else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(self.options.lease_retry).await;
+            let status = self.documents.status(&self.definition).await;
+            let stands = |status: ViewStatus| {
+                let stopped = status.stopped;
+                stopped.is_some_and(|(position, _)| position == stop.position)
+            };
+            if status.is_ok_and(|status| !stands(status)) {
+                return;
             }
         }
     }
@@ -90,7 +114,7 @@ impl Keeper {
         )
     }
 
-    async fn term(&self, cancel: &CancellationToken) -> End {
+    async fn term(&mut self, cancel: &CancellationToken) -> End {
         let begun = tokio::select! {
             biased;
             () = cancel.cancelled() => return End::Cancelled,
@@ -110,8 +134,13 @@ impl Keeper {
     }
 
     /// Tries the lease; with it comes how the view stands, and which version readers see.
-    async fn begin(&self) -> Result<Option<(Box<dyn Lease>, ViewStatus, Option<u32>)>, StoreError> {
-        self.documents.prepare(&self.definition).await?;
+    async fn begin(
+        &mut self,
+    ) -> Result<Option<(Box<dyn Lease>, ViewStatus, Option<u32>)>, StoreError> {
+        if !self.prepared {
+            self.documents.prepare(&self.definition).await?;
+            self.prepared = true;
+        }
         let lease = {
             let mut open_at = self.door.0.lock().await;
             tokio::time::sleep_until(*open_at).await;
@@ -180,7 +209,7 @@ impl Keeper {
         was_stopped: bool,
         cancel: &CancellationToken,
     ) -> Result<(), LiveEnd> {
-        let store = &**self.follower.store();
+        let store = self.follower.store();
         let head = store.head().await?.position;
         self.sign.reached(writer.position(), head);
         if writer.position() > head {
@@ -208,7 +237,7 @@ impl Keeper {
             Ok(()) => Ok(()),
             Err(BuildFailure::Stopped(stop)) => Err(LiveEnd::Stopped(stop)),
             Err(BuildFailure::Lease(error)) => Err(error.into()),
-            Err(BuildFailure::Store(error)) => Err(error.into()),
+            Err(BuildFailure::Follow(error)) => Err(error.into()),
         }
     }
 

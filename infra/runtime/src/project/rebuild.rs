@@ -6,10 +6,11 @@ use std::time::Duration;
 use kernel::Projection;
 use tokio_util::sync::CancellationToken;
 
-use super::build::{BuildFailure, Progress, build, read};
+use super::build::{BuildFailure, Progress, build};
 use super::fold::Stop;
 use super::write::Writer;
 use super::{ProjectOptions, definition_of};
+use crate::follow::{FollowError, StoreReader};
 use crate::ports::{Documents, EventStore, LeaseError, StoreError, ViewDefinition};
 
 /// While the other one is ahead by a hair, the shadow looks for new events this often.
@@ -37,9 +38,12 @@ pub enum RebuildError {
     /// It was asked to stop.
     #[error("the rebuild was cancelled")]
     Cancelled,
-    /// The lease of the shadow was lost, or the store gave no answer.
+    /// The lease of the shadow was lost, or the store of documents gave no answer.
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    /// The event store gave no answer, or holds another history now.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
 }
 
 impl From<StoreError> for RebuildError {
@@ -102,13 +106,16 @@ impl Rebuild {
         writer: &mut Writer,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<u64, RebuildError> {
-        let (view, store) = (&*self.view, &*self.store);
-        build(view, writer, store, &self.options, progress)
+        let view = &*self.view;
+        build(view, writer, &self.store, &self.options, progress)
             .await
             .map_err(|failure| self.failed(failure))?;
+        let mut reader = StoreReader::new(Arc::clone(&self.store));
         while !self.documents.take_over(shadow).await? {
             // The one that serves is ahead: it goes on all the while.
-            let events = read(store, writer.position(), self.options.build_batch_events).await?;
+            let events = reader
+                .read(writer.position(), self.options.build_batch_events)
+                .await?;
             if events.is_empty() {
                 tokio::time::sleep(LOOK_AGAIN_AFTER).await;
             }
@@ -127,7 +134,7 @@ impl Rebuild {
                 why,
             },
             BuildFailure::Lease(error) => error.into(),
-            BuildFailure::Store(error) => error.into(),
+            BuildFailure::Follow(error) => error.into(),
         }
     }
 }

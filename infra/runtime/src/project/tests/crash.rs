@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::bench::{World, is_exact, shelves, small_steps};
 use crate::memory::documents::MemoryDocuments;
 use crate::memory::store::{Fate, Faults, Operation};
-use crate::ports::Documents;
+use crate::ports::{Documents, EventStore};
 use crate::project::build::build;
 use crate::project::write::Writer;
 use crate::project::{ProjectOptions, definition_of};
@@ -47,7 +47,8 @@ async fn attempt(world: &World, documents: &MemoryDocuments, options: &ProjectOp
     let Ok(mut writer) = Writer::new(lease).await else {
         return false;
     };
-    build(&*view, &mut writer, &*world.store, options, &mut |_| {})
+    let store: Arc<dyn EventStore> = world.store.clone();
+    build(&*view, &mut writer, &store, options, &mut |_| {})
         .await
         .is_ok()
 }

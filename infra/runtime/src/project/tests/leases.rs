@@ -46,7 +46,12 @@ async fn a_process_whose_sessions_broke_goes_on() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let view = shelves("one", 1);
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(1),
+    );
     for pieces in 1..=20 {
         let position = world.receive("s1", pieces).await;
         if pieces % 3 == 0 {

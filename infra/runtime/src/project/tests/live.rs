@@ -14,7 +14,12 @@ async fn an_event_is_in_the_view_at_once() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(1),
+    );
     process
         .until("shelves", |state| *state == ViewState::Live)
         .await;
@@ -39,7 +44,12 @@ async fn the_checkpoint_moves_over_events_that_the_view_does_not_hear() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(1),
+    );
     process
         .until("shelves", |state| *state == ViewState::Live)
         .await;
@@ -74,7 +84,7 @@ async fn a_process_that_ends_in_order_leaves_nothing_undone() {
         let process = Process::start(
             &world,
             documents.clone(),
-            &[view.clone()],
+            std::slice::from_ref(&view),
             small_steps(round),
         );
         for _ in 0..10 {
@@ -93,7 +103,12 @@ async fn a_view_that_is_ahead_of_a_restored_store_stops_and_says_so() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(1),
+    );
     for _ in 0..10 {
         world.receive("s1", 1).await;
     }
@@ -101,7 +116,12 @@ async fn a_view_that_is_ahead_of_a_restored_store_stops_and_says_so() {
     process.kill().await;
     // The store alone is restored; the documents live elsewhere.
     world.database.restore(4);
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(2));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(2),
+    );
     let state = process
         .until("shelves", |state| {
             matches!(state, ViewState::Stopped { .. })

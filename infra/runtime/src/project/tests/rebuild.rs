@@ -41,7 +41,12 @@ async fn a_rebuild_beside_live_traffic_gives_identical_documents_and_shows_nothi
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(1),
+    );
     receive_some(&world, 200).await;
     reach(&documents, &*view, 200).await;
 
@@ -96,7 +101,12 @@ async fn a_rebuild_repairs_what_was_wrong_and_ends_a_stop() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let old = fragile("shelves");
-    let process = Process::start(&world, documents.clone(), &[old.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&old),
+        small_steps(1),
+    );
     receive_some(&world, 20).await;
     world.receive("s1", TOO_MANY).await;
     receive_some(&world, 5).await;
@@ -122,7 +132,12 @@ async fn a_rebuild_that_cannot_be_finished_leaves_everything_as_it_was() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(1),
+    );
     receive_some(&world, 20).await;
     world.receive("s1", TOO_MANY).await;
     reach(&documents, &*view, 21).await;
@@ -179,7 +194,12 @@ async fn a_new_version_takes_over_when_it_is_not_behind_and_readers_never_go_bac
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let (one, two) = (shelves("shelves", 1), shelves("shelves", 2));
-    let old = Process::start(&world, documents.clone(), &[one.clone()], small_steps(1));
+    let old = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&one),
+        small_steps(1),
+    );
     receive_some(&world, 200).await;
     reach(&documents, &*one, 200).await;
 
@@ -230,7 +250,12 @@ async fn a_rolled_back_binary_reads_its_own_version_and_does_not_take_over() {
     let (one, two) = (shelves("shelves", 1), shelves("shelves", 2));
     receive_some(&world, 20).await;
     for view in [&one, &two] {
-        let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+        let process = Process::start(
+            &world,
+            documents.clone(),
+            std::slice::from_ref(view),
+            small_steps(1),
+        );
         process
             .until("shelves", |state| *state == ViewState::Live)
             .await;
@@ -238,10 +263,15 @@ async fn a_rolled_back_binary_reads_its_own_version_and_does_not_take_over() {
     }
     assert_eq!(documents.current("shelves").await.unwrap(), Some(2));
 
-    let process = Process::start(&world, documents.clone(), &[one.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&one),
+        small_steps(1),
+    );
     receive_some(&world, 20).await;
     let views = Views::new(
-        &[one.clone()],
+        std::slice::from_ref(&one),
         Arc::new(documents.clone()),
         world.store.clone(),
     );
@@ -259,7 +289,7 @@ async fn nobody_reads_a_first_version_before_it_is_built() {
     let view = shelves("shelves", 1);
     receive_some(&world, 100).await;
     let views = Views::new(
-        &[view.clone()],
+        std::slice::from_ref(&view),
         Arc::new(documents.clone()),
         world.store.clone(),
     );
@@ -272,7 +302,7 @@ async fn nobody_reads_a_first_version_before_it_is_built() {
         build_events_per_second: Some(100),
         ..small_steps(1)
     };
-    let process = Process::start(&world, documents.clone(), &[view.clone()], slow);
+    let process = Process::start(&world, documents.clone(), std::slice::from_ref(&view), slow);
     tokio::time::sleep(Duration::from_millis(400)).await;
     let early = views.get("shelves", "s1", Freshness::default()).await;
     assert!(

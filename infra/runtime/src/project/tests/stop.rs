@@ -63,7 +63,7 @@ async fn stops_at_twelve(options: ProjectOptions, before: bool) {
     let process = Process::start(
         &world,
         documents.clone(),
-        &[repaired.clone()],
+        std::slice::from_ref(&repaired),
         small_steps(2),
     );
     reach(&documents, &*repaired, 20).await;
@@ -95,7 +95,7 @@ async fn an_event_that_this_binary_cannot_read_stops_the_views_that_hear_it() {
     let process = Process::start(
         &world,
         documents.clone(),
-        &[view.clone()],
+        std::slice::from_ref(&view),
         ProjectOptions::default(),
     );
     world.receive("s1", 1).await;
@@ -140,7 +140,7 @@ async fn a_document_that_is_no_longer_of_the_views_shape_stops_it_at_the_event_t
     let process = Process::start(
         &world,
         documents.clone(),
-        &[view.clone()],
+        std::slice::from_ref(&view),
         ProjectOptions::default(),
     );
     let state = process
@@ -164,7 +164,12 @@ async fn an_operator_may_skip_the_event_and_nothing_else() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let weak = fragile("weak");
-    let process = Process::start(&world, documents.clone(), &[weak.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&weak),
+        small_steps(1),
+    );
     history(&world).await;
     process
         .until("weak", |state| matches!(state, ViewState::Stopped { .. }))
@@ -197,7 +202,12 @@ async fn an_old_binary_leaves_the_view_to_a_new_one() {
     let new = shelves("weak", 1);
     let first = Process::start(&world, documents.clone(), &[old], small_steps(1));
     first.until("weak", |state| *state == ViewState::Live).await;
-    let second = Process::start(&world, documents.clone(), &[new.clone()], small_steps(2));
+    let second = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&new),
+        small_steps(2),
+    );
     history(&world).await;
     reach(&documents, &*new, 20).await;
     is_exact(&world, &documents, &*new).await;

@@ -15,7 +15,12 @@ async fn who_wrote_reads_it() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(1),
+    );
     process
         .until("shelves", |state| *state == ViewState::Live)
         .await;
@@ -37,7 +42,12 @@ async fn a_reader_waits_no_longer_than_it_says_and_hears_how_far_the_view_is() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(1),
+    );
     world.receive("s1", 1).await;
     process
         .until("shelves", |state| *state == ViewState::Live)
@@ -127,7 +137,12 @@ async fn a_stopped_view_says_so_to_readers() {
     let world = World::new().await;
     let documents = MemoryDocuments::new();
     let view = fragile("shelves");
-    let process = Process::start(&world, documents.clone(), &[view.clone()], small_steps(1));
+    let process = Process::start(
+        &world,
+        documents.clone(),
+        std::slice::from_ref(&view),
+        small_steps(1),
+    );
     process
         .until("shelves", |state| *state == ViewState::Live)
         .await;
