@@ -14,7 +14,7 @@ use sqlx::postgres::PgRow;
 use sqlx::query;
 use uuid::Uuid;
 
-use crate::array::{Array, Json};
+use crate::array::{Array, Json, RawJson};
 use crate::envelope::{get, number};
 use crate::error::{CHECK_FAILED, is_rolled_back, refused, said, store_error};
 use crate::postgres::Postgres;
@@ -24,6 +24,9 @@ pub(crate) use batch::Batch;
 
 const APPEND: &str = "SELECT first_position, written_at, contended_types, contended_ids
     FROM append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+
+const APPEND_WITH_SNAPSHOT: &str = "SELECT first_position, written_at, NULL::text[], NULL::text[]
+    FROM append_with_snapshot($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
 
 /// A position stands twice, or a block: nothing mends that.
 const POSITION_KEYS: [&str; 2] = ["events_position_key", "blocks_pkey"];
@@ -155,6 +158,82 @@ fn appended(row: &PgRow) -> Result<Appended, StoreError> {
     })
 }
 
+/// The parameters that both statements share.
+fn bind<'q>(statement: Statement<'q>, batch: &'q Batch<'_>, root: &'q [u8; 32]) -> Statement<'q> {
+    let Batch { events, checks, .. } = batch;
+    statement
+        .bind(Utc::now())
+        .bind(&root[..])
+        .bind(Array(
+            events.iter().map(|(_, event)| &*event.stream.aggregate),
+        ))
+        .bind(Array(events.iter().map(|(_, event)| &*event.stream.id)))
+        .bind(Array(
+            events.iter().map(|(_, event)| event.sequence.cast_signed()),
+        ))
+        .bind(Array(events.iter().map(|(_, event)| &*event.name)))
+        .bind(Array(events.iter().map(|(_, event)| &*event.version)))
+        .bind(Array(events.iter().map(|(_, event)| Json(&event.payload))))
+        .bind(Array(events.iter().map(|(_, event)| Json(&event.metadata))))
+        .bind(Array(events.iter().map(|(_, event)| event.event_id)))
+        .bind(Array(events.iter().map(|(entry, _)| entry.command_id)))
+        .bind(Array(
+            events.iter().map(|(_, event)| event.ordinal.cast_signed()),
+        ))
+        .bind(Array(events.iter().map(|(_, event)| &event.leaf)))
+        .bind(Array(checks.iter().map(|check| &*check.stream.aggregate)))
+        .bind(Array(checks.iter().map(|check| &*check.stream.id)))
+        .bind(Array(
+            checks.iter().map(|check| check.present.cast_signed()),
+        ))
+        .bind(Array(checks.iter().map(|check| check.absent.cast_signed())))
+}
+
+/// A snapshot of an aggregate written for cqrs-es.
+pub(crate) struct KeptSnapshot {
+    pub(crate) version: u64,
+    /// How many there were, with this one.
+    pub(crate) number: u64,
+    pub(crate) state: Vec<u8>,
+}
+
+impl PostgresAppender {
+    /// Stores one entry and, in the same transaction, the snapshot of its aggregate.
+    pub(crate) async fn append_one(
+        &mut self,
+        entry: &Entry,
+        snapshot: Option<&KeptSnapshot>,
+    ) -> Result<FastOutcome, AppendError> {
+        let entries = std::slice::from_ref(entry);
+        let Some(snapshot) = snapshot else {
+            return self.append(entries).await;
+        };
+        let Some(batch) = Batch::of(entries, true) else {
+            return Ok(FastOutcome::Failed);
+        };
+        let root = batch.root();
+        let statement = query(APPEND_WITH_SNAPSHOT)
+            .bind(&*entry.stream.aggregate)
+            .bind(&*entry.stream.id)
+            .bind(snapshot.version.cast_signed())
+            .bind(snapshot.number.cast_signed())
+            .bind(RawJson(&snapshot.state));
+        let statement = bind(statement, &batch, &root);
+        let sent = self.send(statement).await?;
+        self.outcome(entries, sent)
+    }
+
+    fn outcome(&self, entries: &[Entry], sent: Sent) -> Result<FastOutcome, AppendError> {
+        let Sent::Answer(row) = sent else {
+            return Ok(FastOutcome::Failed);
+        };
+        // It is stored; an answer that cannot be read must not pass for one that says no.
+        let appended = appended(&row).map_err(AppendError::Fatal)?;
+        self.told(entries, appended.first);
+        Ok(FastOutcome::Appended(appended))
+    }
+}
+
 #[async_trait]
 impl Appender for PostgresAppender {
     async fn append(&mut self, entries: &[Entry]) -> Result<FastOutcome, AppendError> {
@@ -162,47 +241,10 @@ impl Appender for PostgresAppender {
             return Ok(FastOutcome::Failed);
         };
         let root = batch.root();
-        let Batch {
-            events,
-            checks,
-            unknown,
-        } = &batch;
-        let statement = query(APPEND)
-            .bind(Utc::now())
-            .bind(&root[..])
-            .bind(Array(
-                events.iter().map(|(_, event)| &*event.stream.aggregate),
-            ))
-            .bind(Array(events.iter().map(|(_, event)| &*event.stream.id)))
-            .bind(Array(
-                events.iter().map(|(_, event)| event.sequence.cast_signed()),
-            ))
-            .bind(Array(events.iter().map(|(_, event)| &*event.name)))
-            .bind(Array(events.iter().map(|(_, event)| &*event.version)))
-            .bind(Array(events.iter().map(|(_, event)| Json(&event.payload))))
-            .bind(Array(events.iter().map(|(_, event)| Json(&event.metadata))))
-            .bind(Array(events.iter().map(|(_, event)| event.event_id)))
-            .bind(Array(events.iter().map(|(entry, _)| entry.command_id)))
-            .bind(Array(
-                events.iter().map(|(_, event)| event.ordinal.cast_signed()),
-            ))
-            .bind(Array(events.iter().map(|(_, event)| &event.leaf)))
-            .bind(Array(checks.iter().map(|check| &*check.stream.aggregate)))
-            .bind(Array(checks.iter().map(|check| &*check.stream.id)))
-            .bind(Array(
-                checks.iter().map(|check| check.present.cast_signed()),
-            ))
-            .bind(Array(checks.iter().map(|check| check.absent.cast_signed())))
-            .bind(Array(unknown.iter().copied()));
-        match self.send(statement).await? {
-            Sent::Failed => Ok(FastOutcome::Failed),
-            Sent::Answer(row) => {
-                // It is stored; an answer that cannot be read must not pass for one that says no.
-                let appended = appended(&row).map_err(AppendError::Fatal)?;
-                self.told(entries, appended.first);
-                Ok(FastOutcome::Appended(appended))
-            }
-        }
+        let statement =
+            bind(query(APPEND), &batch, &root).bind(Array(batch.unknown.iter().copied()));
+        let sent = self.send(statement).await?;
+        self.outcome(entries, sent)
     }
 
     async fn append_checked(&mut self, entries: &[Entry]) -> Result<Judged, AppendError> {

@@ -118,3 +118,19 @@ where
         Ok(IsNull::No)
     }
 }
+
+/// JSON as it stands, as a parameter of its own.
+pub(crate) struct RawJson<'j>(pub(crate) &'j [u8]);
+
+impl Type<Postgres> for RawJson<'_> {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(Json::OID))
+    }
+}
+
+impl Encode<'_, Postgres> for RawJson<'_> {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(self.0);
+        Ok(IsNull::No)
+    }
+}

@@ -32,4 +32,5 @@ pub mod testing;
 pub use migrate::{Login, MigrateError, MigrateOptions, Migrated, migrate};
 pub use postgres::{Options, Postgres};
 pub use repair::repair_fork;
+pub use repository::Repository;
 pub use verify::{Fault, Report, verify};

@@ -124,6 +124,14 @@ impl Postgres {
         })
     }
 
+    /// Runs a task that ends with this handle.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let closing = self.guard.closing.clone();
+        self.guard.tasks.spawn(async move {
+            let _ = closing.run_until_cancelled(task).await;
+        });
+    }
+
     /// Ends the tasks behind this handle and says goodbye to the server. Appenders, leases and leaderships that are
     /// still held keep their own sessions.
     pub async fn close(&self) {

@@ -84,9 +84,18 @@ impl Door {
     }
 
     async fn connect(&self) -> Result<(PgConnection, Backend), StoreError> {
-        let asked = self.known.witness();
         let connected = PgConnection::connect_with(&self.options).await;
         let mut connection = connected.map_err(|error| store_error("connect", error))?;
+        let backend = self.make_sure(&mut connection).await?;
+        Ok((connection, backend))
+    }
+
+    /// Finds out whose connection this is, and whether the newest event we were told of stands there.
+    pub(crate) async fn make_sure(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Backend, StoreError> {
+        let asked = self.known.witness();
         let row = sqlx::query(
             "SELECT s.name, i.incarnation, a.pid, a.backend_start,
                 (SELECT e.event_id FROM events e WHERE e.position = $1) AS stands
@@ -94,7 +103,7 @@ impl Door {
             WHERE a.pid = pg_backend_pid()",
         )
         .bind(asked.map(|witness| witness.position.cast_signed()))
-        .fetch_optional(&mut connection)
+        .fetch_optional(connection)
         .await
         .map_err(|error| store_error("make sure of the store", error))?
         .ok_or_else(|| refused("there is no store yet; run `jangbu migrate`"))?;
@@ -103,13 +112,12 @@ impl Door {
             store: row.try_get("name").map_err(read)?,
             incarnation: row.try_get("incarnation").map_err(read)?,
         };
-        let backend = Backend {
-            pid: row.try_get("pid").map_err(read)?,
-            started: row.try_get("backend_start").map_err(read)?,
-        };
         let stands: Option<Uuid> = row.try_get("stands").map_err(read)?;
         self.known.found(source, asked, stands)?;
-        Ok((connection, backend))
+        Ok(Backend {
+            pid: row.try_get("pid").map_err(read)?,
+            started: row.try_get("backend_start").map_err(read)?,
+        })
     }
 }
 

@@ -36,7 +36,7 @@ const OF_AN_AGGREGATE: &str = concat!(
 );
 
 impl Shared {
-    pub(super) async fn search(
+    pub(crate) async fn search(
         &self,
         filter: &EventFilter,
         after: u64,
