@@ -4,19 +4,24 @@
 //! policy and the event. What is in between may be lost, repeated or interrupted at any moment.
 //!
 //! Read on in this order: a [`Reactor`] joins the context's group again and again (`session`); records become events
-//! of lanes (`intake`, with `refill` for what the log lost); lanes run (`runs`, `lane`), and what cannot be reacted
+//! of lanes (`intake`, with `refill` for what the log lost and `doubt` for what it may have made up); lanes run (`runs`,
+//! `lane`), and what cannot be reacted
 //! to is put aside (`parking`, `redrive`); progress follows (`track`, `saving`).
 
 mod session;
 mod state;
+mod turn;
 mod job;
 mod assign;
 mod intake;
 mod incoming;
 mod partition;
 mod refill;
+mod doubt;
+mod until;
 mod runs;
 mod lane;
+mod item;
 mod ask;
 mod parking;
 mod health;
@@ -24,6 +29,7 @@ mod track;
 mod saving;
 mod looking;
 mod redrive;
+mod parked_row;
 mod meter;
 mod options;
 pub mod span;

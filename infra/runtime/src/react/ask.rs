@@ -4,7 +4,7 @@ use event_schemas::{Envelope, Metadata};
 use kernel::Actor;
 use tokio::time::Instant;
 
-use super::lane::Fault;
+use super::item::Fault;
 use super::span;
 use crate::execute::{Origin, RunToken, Submission};
 use crate::system::{Policy, PolicyError};

@@ -201,3 +201,66 @@ async fn prepare(
         counts,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> TopicPartition {
+        TopicPartition {
+            topic: "jangbu.bell".into(),
+            partition: 0,
+        }
+    }
+
+    fn prepared(marks: &[(&str, u64, i64)]) -> Prepared {
+        Prepared {
+            starts: [("sound".to_owned(), 0), ("mourn".to_owned(), 40)].into(),
+            marks: marks
+                .iter()
+                .map(|(policy, position, offset)| Mark {
+                    policy: (*policy).to_owned(),
+                    at: at(),
+                    position: *position,
+                    offset: *offset,
+                })
+                .collect(),
+            head: 100,
+            edges: Vec::new(),
+            parked: Vec::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_policy_stands_at_its_mark_or_where_it_was_told_to_start() {
+        let prepared = prepared(&[("sound", 70, 7)]);
+        assert_eq!(prepared.stands("sound", &at()), 70);
+        assert_eq!(prepared.stands("mourn", &at()), 40);
+    }
+
+    #[test]
+    fn nobody_stands_beyond_the_stores_end() {
+        let prepared = prepared(&[("sound", 170, 17)]);
+        assert_eq!(prepared.stands("sound", &at()), 100);
+    }
+
+    #[test]
+    fn reading_starts_at_the_furthest_hint_that_skips_nothing() {
+        let edges = Edges { low: 2, high: 50 };
+        let marks = [("gone", 30, 20), ("sound", 70, 33), ("old", 10, 4)];
+        for (position, offset) in [(70, 33), (69, 20), (30, 20), (12, 4), (9, 2)] {
+            let seek = prepared(&marks).seek(&at(), position, edges);
+            assert_eq!(seek, offset, "from {position}");
+        }
+    }
+
+    #[test]
+    fn a_hint_that_is_not_in_the_topic_any_more_is_no_hint() {
+        let marks = [("sound", 70, 33)];
+        let made_anew = Edges { low: 0, high: 12 };
+        assert_eq!(prepared(&marks).seek(&at(), 70, made_anew), 0);
+        let retained = Edges { low: 40, high: 90 };
+        assert_eq!(prepared(&marks).seek(&at(), 70, retained), 40);
+    }
+}

@@ -6,7 +6,8 @@ use event_schemas::Envelope;
 use event_schemas::cloud_event::Received;
 
 use super::incoming::{self, Incoming};
-use super::lane::{Item, Lane, Owed, Reaction};
+use super::item::{Item, Owed, Reaction};
+use super::lane::Lane;
 use super::meter;
 use super::partition::{Asked, Judgement, Phase};
 use super::state::State;

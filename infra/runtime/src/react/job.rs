@@ -31,7 +31,7 @@ pub(super) enum Done {
     /// A record stands among the dead letters.
     DeadLetter(Place, u64),
     /// The front of a lane was parked, or not.
-    Parked(u64, Result<Parked, StoreError>),
+    Parked(u64, Result<Box<Parked>, StoreError>),
     /// The front of a lane went behind what is parked; false: nothing is any more.
     WentBehind(u64, Result<bool, StoreError>),
     /// Whether the store answers, asked for a lane that loses patience.

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use event_schemas::Source;
 use event_schemas::cloud_event::Headers;
 
+use super::item::Item;
 use super::job::Done;
-use super::lane::{Item, Phase};
+use super::lane::Phase;
 use super::meter;
-use super::refill::until_told;
 use super::state::{State, Stopped};
 use super::track::Reached;
+use super::until::until_told;
 use crate::ports::{ContextState, LogRecord, Parked, StoreError, TopicPartition};
 
 /// An error text is cut here: it is for people to read.
@@ -37,9 +38,11 @@ impl State {
             return;
         };
         let progress = Arc::clone(&self.with.progress);
+        let turns = Arc::clone(&self.turns);
         self.jobs.push(Box::pin(async move {
+            let _turn = turns.acquire().await;
             let result = progress.park(&row).await;
-            Done::Parked(id, result.map(|()| row))
+            Done::Parked(id, result.map(|()| Box::new(row)))
         }));
     }
 
@@ -55,7 +58,9 @@ impl State {
             return;
         };
         let progress = Arc::clone(&self.with.progress);
+        let turns = Arc::clone(&self.turns);
         self.jobs.push(Box::pin(async move {
+            let _turn = turns.acquire().await;
             Done::WentBehind(id, progress.park_behind(&row).await)
         }));
     }
@@ -87,7 +92,7 @@ impl State {
         Some(row)
     }
 
-    pub(super) fn parked(&mut self, id: u64, result: Result<Parked, StoreError>) {
+    pub(super) fn parked(&mut self, id: u64, result: Result<Box<Parked>, StoreError>) {
         match result {
             Ok(row) => self.is_parked(id, &row),
             Err(error) => self.ledger_failed(id, &error),
@@ -173,7 +178,9 @@ impl State {
             self.context.group.clone(),
             self.context.options.longest_wait,
         );
+        let turns = Arc::clone(&self.turns);
         self.jobs.push(Box::pin(async move {
+            let _turn = turns.acquire().await;
             until_told(wait, "whether a dead letter is kept", || {
                 progress.dead_letter(&group, &record, &why)
             })

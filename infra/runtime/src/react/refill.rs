@@ -1,5 +1,4 @@
-//! What the log does not hold any more is read from the store; and the store is asked whenever the log claims
-//! something that cannot be believed unseen.
+//! What the log does not hold any more is read from the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +6,14 @@ use std::time::Duration;
 use event_schemas::Envelope;
 use tokio::time::Instant;
 
-use super::ask::chain;
 use super::job::{Done, Place};
 use super::meter;
 use super::partition::{Asked, Phase};
 use super::state::State;
 use super::track::Reached;
+use super::until::until_told;
 use crate::partition::partition_of;
-use crate::ports::{EventFilter, EventStore, RelayCheckpoint, StoreError, TopicPartition};
+use crate::ports::{EventFilter, RelayCheckpoint, TopicPartition};
 
 /// Events of the topic's aggregate that are read from the store at once.
 const PAGE: usize = 500;
@@ -30,85 +29,6 @@ impl State {
                 .get(at)
                 .map_or(0, |partition| partition.term),
         }
-    }
-
-    /// A record claims a position that nobody here has heard of.
-    pub(super) fn ask_head(&mut self, at: &TopicPartition) {
-        let (place, store) = (self.place(at), Arc::clone(&self.with.store));
-        let wait = self.context.options.longest_wait;
-        self.jobs.push(Box::pin(async move {
-            let head = until_told(wait, "where the store ends", || store.head()).await;
-            Done::Head(place, head.position)
-        }));
-    }
-
-    pub(super) fn told_head(&mut self, place: &Place, head: u64) {
-        self.head = self.head.max(head);
-        let reader = &mut self.reader;
-        let Some(partition) = self
-            .partitions
-            .get_mut(&place.at)
-            .filter(|p| p.term == place.term)
-        else {
-            return;
-        };
-        partition.asked = None;
-        let claims = partition.inbox.front().and_then(|record| {
-            reader
-                .read(record.key.as_deref(), record.value.clone(), |name| {
-                    record.header(name)
-                })
-                .ok()
-        });
-        if let Some(claims) = claims
-            && claims.envelope.position > head
-            && let Some(record) = partition.inbox.pop_front()
-        {
-            let why = format!(
-                "record claims position {}, and the store ends at {head}",
-                claims.envelope.position
-            );
-            self.keep_dead_letter(record, why);
-        }
-        self.look_through(&place.at);
-    }
-
-    /// A record does not follow the one before it.
-    pub(super) fn ask_whether_stored(&mut self, at: &TopicPartition, claimed: &Envelope) {
-        let (place, store) = (self.place(at), Arc::clone(&self.with.store));
-        let (position, event_id) = (claimed.position, claimed.event_id);
-        let wait = self.context.options.longest_wait;
-        self.jobs.push(Box::pin(async move {
-            let stands = until_told(wait, "what stands at a position", || {
-                event_at(&*store, position)
-            })
-            .await;
-            Done::Record(place, stands == Some(event_id))
-        }));
-    }
-
-    pub(super) fn told_record(&mut self, place: &Place, is_stored: bool) {
-        let reader = &mut self.reader;
-        let Some(partition) = self
-            .partitions
-            .get_mut(&place.at)
-            .filter(|p| p.term == place.term)
-        else {
-            return;
-        };
-        partition.asked = None;
-        if is_stored {
-            partition.confirmed = partition.inbox.front().and_then(|record| {
-                let read = reader.read(record.key.as_deref(), record.value.clone(), |name| {
-                    record.header(name)
-                });
-                read.ok().map(|received| received.envelope.event_id)
-            });
-        } else if let Some(record) = partition.inbox.pop_front() {
-            let why = "record claims to be an event of this store, and another stands there";
-            self.keep_dead_letter(record, why.to_owned());
-        }
-        self.look_through(&place.at);
     }
 
     pub(super) fn report_loss(&self, at: &TopicPartition, until: u64, how: &str) {
@@ -265,38 +185,6 @@ impl State {
                 "the partition ends before what the relay sent to it",
             );
             self.refill(&at, until);
-        }
-    }
-}
-
-/// What stands at a position.
-pub(super) async fn event_at(
-    store: &dyn EventStore,
-    position: u64,
-) -> Result<Option<uuid::Uuid>, StoreError> {
-    let events = store.read(position.saturating_sub(1), 1).await?;
-    Ok(events
-        .first()
-        .filter(|told| told.position == position)
-        .map(|told| told.event_id))
-}
-
-/// Asks until there is an answer. Whoever no longer wants it drops the job.
-pub(super) async fn until_told<T, F, Fut>(longest: Duration, what: &str, ask: F) -> T
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = Result<T, StoreError>>,
-{
-    let mut wait = Duration::from_millis(50).min(longest);
-    loop {
-        match ask().await {
-            Ok(told) => return told,
-            Err(error) => {
-                let error = chain(&error);
-                tracing::warn!(error, what, "the store or the ledger gave no answer");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(longest);
-            }
         }
     }
 }

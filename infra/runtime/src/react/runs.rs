@@ -3,8 +3,9 @@
 use tokio::time::Instant;
 
 use super::ask;
+use super::item::{Fault, Item, Reaction};
 use super::job::Done;
-use super::lane::{Fault, Item, Phase, Reaction};
+use super::lane::Phase;
 use super::meter;
 use super::partition;
 use super::state::{Answered, Answering, State};

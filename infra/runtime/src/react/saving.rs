@@ -143,3 +143,32 @@ async fn advance(
     }
     progress.advance(context, marks).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::progress::MemoryProgress;
+    use crate::memory::store::{MemoryDatabase, MemoryStore, NoFaults};
+    use crate::ports::SystemClock;
+
+    /// The store lost what these marks stand for, and has not noticed.
+    #[tokio::test(start_paused = true)]
+    async fn a_store_is_not_told_of_progress_beyond_its_end() {
+        let database = MemoryDatabase::new("mall", Arc::new(SystemClock));
+        let store = MemoryStore::connect(&database, Arc::new(NoFaults));
+        let ledger = MemoryProgress::new();
+        let at = TopicPartition {
+            topic: "jangbu.bell".into(),
+            partition: 0,
+        };
+        let mark = Mark {
+            policy: "sound".to_owned(),
+            at: at.clone(),
+            position: 1,
+            offset: 1,
+        };
+        let refused = advance(&*store, &ledger, "tower", &[mark]).await;
+        assert!(matches!(refused, Err(StoreError::Refused { .. })));
+        assert!(ledger.marks("tower", &[at]).await.unwrap().is_empty());
+    }
+}

@@ -4,13 +4,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::partition::Phase;
-use super::refill::until_told;
 use super::state::{Start, State, SubscriberOrder};
+use super::until::until_told;
 use super::{Dependencies, Reacting};
 use crate::ports::{LogError, Subscriber, SubscriberEvent, TopicPartition};
 
@@ -233,65 +232,5 @@ impl Session {
             self.subscriber.note(&notes).await;
         }
         Ok(())
-    }
-}
-
-impl State {
-    /// Takes the next thing that came back or rang. May be dropped while it waits: nothing is lost.
-    async fn turn(&mut self) {
-        let alarm = self.next_alarm();
-        tokio::select! {
-            biased;
-            Some(answered) = self.answers.next() => self.answered(answered),
-            Some(done) = self.jobs.next() => self.done(done),
-            () = sleep_until(alarm) => self.ring(),
-        }
-        self.keep_saving();
-    }
-
-    async fn work_until(&mut self, until: Instant) {
-        loop {
-            self.pump();
-            tokio::select! {
-                biased;
-                () = sleep_until(until) => return,
-                () = self.turn() => {}
-            }
-        }
-    }
-
-    /// Goes on until nothing of these partitions is under way, or time is up.
-    async fn drain(&mut self, partitions: &[TopicPartition], until: Instant) {
-        loop {
-            self.pump();
-            if !self.is_busy(partitions) {
-                return;
-            }
-            tokio::select! {
-                biased;
-                () = sleep_until(until) => return,
-                () = self.turn() => {}
-            }
-        }
-    }
-
-    /// Nothing new begins in these partitions.
-    fn prepare_to_leave(&mut self, partitions: &[TopicPartition]) {
-        for at in partitions {
-            if let Some(partition) = self.partitions.get_mut(at)
-                && partition.phase == Phase::Reading
-            {
-                partition.phase = Phase::Leaving;
-            }
-        }
-    }
-
-    /// Whether the subscriber is about to be told something.
-    fn expects_orders(&self) -> bool {
-        !self.orders.is_empty()
-            || self
-                .partitions
-                .values()
-                .any(|partition| partition.is_paused || partition.phase == Phase::Preparing)
     }
 }

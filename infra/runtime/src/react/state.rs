@@ -9,6 +9,7 @@ use std::task::{Context as TaskContext, Poll};
 use event_schemas::Source;
 use event_schemas::cloud_event::Reader;
 use futures::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::health::Health;
@@ -19,6 +20,10 @@ use super::{Dependencies, Reacting};
 use crate::execute::{Outcome, Pending};
 use crate::ports::{Arrivals, TopicPartition};
 
+/// Events that are parked or put among the dead letters at once.
+const AT_ONCE: usize = 16;
+
+/// What is in hand.
 pub(super) struct State {
     pub(super) context: Arc<Reacting>,
     pub(super) with: Dependencies,
@@ -43,6 +48,8 @@ pub(super) struct State {
     pub(super) queued_bytes: usize,
     /// Reading pauses until half of the limit is worked off.
     pub(super) is_full: bool,
+    /// Parking takes turns: a flood of unknown events must not take every connection there is.
+    pub(super) turns: Arc<Semaphore>,
     pub(super) parked_keys: BTreeSet<(Arc<str>, Arc<str>)>,
     pub(super) health: Health,
     pub(super) stopped: Option<Stopped>,
@@ -128,6 +135,7 @@ impl State {
             queued: 0,
             queued_bytes: 0,
             is_full: false,
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
             parked_keys: BTreeSet::new(),
             health: Health::default(),
             stopped: None,

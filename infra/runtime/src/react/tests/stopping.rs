@@ -98,6 +98,13 @@ async fn one_broken_key_stops_nothing() {
     member.leave().await;
 }
 
+/// Key, value and headers of a record.
+type Spoilt = (
+    Option<&'static str>,
+    Option<&'static str>,
+    Vec<(String, String)>,
+);
+
 /// Each record that could meet a consumer on a topic anybody may write to.
 #[tokio::test(start_paused = true)]
 async fn alien_and_malformed_records_go_to_the_dead_letters_and_are_passed() {
@@ -130,7 +137,7 @@ async fn alien_and_malformed_records_go_to_the_dead_letters_and_are_passed() {
             .collect();
         bench.log.put(&at, key, value, &headers);
     };
-    let bad: Vec<(Option<&str>, Option<&str>, Vec<(String, String)>)> = vec![
+    let bad: Vec<Spoilt> = vec![
         (None, None, Vec::new()),
         (Some("anne"), Some("not ours"), Vec::new()),
         (Some("anne"), None, all.clone()),

@@ -16,7 +16,7 @@ use crate::memory::store::{Fate as StoreFate, Faults, MemoryStore, Operation};
 use crate::ports::{ContextState, Progress, TopicPartition};
 use crate::react::{Dependencies, ReactOptions, Reactor, redrive};
 
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 60;
 const STEPS: u64 = 120;
 const BELLS: u64 = 7;
 
