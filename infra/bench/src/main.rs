@@ -11,7 +11,6 @@ mod report;
 
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Parser;
 
 use load::Scenario;
@@ -54,6 +53,6 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     println!("{report}");
-    servers.stop().await?;
+    drop(servers);
     Ok(())
 }

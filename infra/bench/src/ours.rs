@@ -25,7 +25,7 @@ pub async fn measure(
     length: Duration,
 ) -> Result<f64> {
     let store: Arc<dyn EventStore> =
-        Arc::new(jangbu_postgres::testing::fresh_store(&servers.postgres().url()).await?);
+        Arc::new(jangbu_postgres::testing::fresh_store(&servers.postgres.url()).await);
     let system =
         Arc::new(system("bench").context(context("inventory").core().aggregate::<Stock>()));
     let cancel = CancellationToken::new();

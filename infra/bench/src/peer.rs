@@ -35,7 +35,7 @@ pub async fn measure(
     in_flight: usize,
     length: Duration,
 ) -> Result<f64> {
-    let url = jangbu_postgres::testing::fresh_database(&servers.postgres().url()).await?;
+    let url = jangbu_postgres::testing::fresh_database(&servers.postgres.url()).await;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .connect(&url)

@@ -3,6 +3,7 @@
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
 
 /// Says what a client logs under its role, so that "broker down" can be told from one client or all.
 pub(crate) fn say(role: &str, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -26,6 +27,10 @@ pub(crate) fn say(role: &str, level: RDKafkaLogLevel, facility: &str, message: &
 
 /// Says a client's error. It is not an error of ours yet: librdkafka tries again by itself.
 pub(crate) fn say_error(role: &str, error: &KafkaError, reason: &str) {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+        // Asked for, and read where it is waited for.
+        return;
+    }
     tracing::warn!(target: "jangbu_kafka::librdkafka", role, "{error}: {reason}");
 }
 
