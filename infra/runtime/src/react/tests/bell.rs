@@ -99,6 +99,19 @@ pub(super) fn tower_of_memory() -> ContextDefinition {
     mourning_tower().from_the_beginning()
 }
 
+fn mourn_and_sound_when_rang(rang: &Rang, heard: &Heard<Rang>) -> Asks<Echo> {
+    let (id, n) = (heard.id(), rang.n);
+    let asks = [EchoCommand::Mourn { n }, EchoCommand::Sound { n }];
+    asks.into_iter().map(|command| ask(&id, command)).collect()
+}
+
+/// The tower whose policy came to ask for one thing more, and for that first.
+pub(super) fn changed_tower() -> ContextDefinition {
+    context("tower")
+        .whenever(SOUND, mourn_and_sound_when_rang)
+        .whenever(HUSH, hush_when_muffled)
+}
+
 /// A newer binary, in which bells may also be struck, and say how hard they rang.
 pub(super) mod newer {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bell::{Dusted, HUSH, Muffled, Rang, SOUND, tower};
+use super::bell::{Dusted, HUSH, Muffled, Rang, SOUND, changed_tower, tower};
 use super::bench::{Bench, eventually, place_of};
 use super::hands::{Fate, say};
 use crate::execute::Origin;
@@ -78,6 +78,53 @@ async fn after_a_crash_the_same_ids_are_submitted_again() {
         bench.hands.submitted().len() > 21,
         "and was submitted again"
     );
+    member.leave().await;
+}
+
+/// Between two deliveries the policy came to ask for something else first: ids by ordinal would skip one command and
+/// do the other twice.
+#[tokio::test(start_paused = true)]
+async fn a_policy_whose_code_changed_between_two_deliveries_repeats_nothing() {
+    let bench = Bench::new().await;
+    let slow = ReactOptions {
+        save_every: Duration::from_secs(3_600),
+        ..ReactOptions::default()
+    };
+    let member = bench.join_with(tower(), slow);
+    let rang = bench.says("anne", Rang { n: 1 }).await;
+    bench.until_effects(1).await;
+    member.crash().await;
+    let member = bench.join(changed_tower());
+    bench.until_marked(SOUND, &rang).await;
+    assert_eq!(bench.hands.effects(), ["anne sound 1", "anne mourn 1"]);
+    member.leave().await;
+}
+
+/// A ledger that was restored stands behind what the group has noted in the log: the ledger's word counts.
+#[tokio::test(start_paused = true)]
+async fn the_position_in_the_ledger_wins_over_the_offset_in_the_log() {
+    let bench = Bench::new().await;
+    let member = bench.join(tower());
+    let first = bench.says("anne", Rang { n: 1 }).await;
+    bench.until_marked(SOUND, &first).await;
+    let backup = bench.progress.backup();
+    let mut last = first;
+    for n in 2..=5 {
+        last = bench.says("anne", Rang { n }).await;
+    }
+    bench.until_marked(SOUND, &last).await;
+    member.leave().await;
+    assert_eq!(
+        bench.log.noted("jangbu.policies.tower", &place_of("anne")),
+        Some(5)
+    );
+    bench.progress.restore(backup);
+    let member = bench.join(tower());
+    bench.until_marked(SOUND, &last).await;
+    let submitted: Vec<_> = bench.hands.submitted().iter().skip(5).map(say).collect();
+    let again: Vec<_> = (2..=5).map(|n| format!("anne sound {n}")).collect();
+    assert_eq!(submitted, again);
+    assert_eq!(bench.hands.effects().len(), 5);
     member.leave().await;
 }
 
