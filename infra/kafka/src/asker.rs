@@ -129,14 +129,24 @@ fn partitions(consumer: &BaseConsumer<Plain>, topic: &str) -> Result<Option<u32>
 }
 
 /// Asks for both edges of all partitions in two questions. To ask for the time "first" or "last" gives the edge itself.
-fn edges(consumer: &BaseConsumer<Plain>, partitions: &[TopicPartition]) -> Result<Vec<Edges>, LogError> {
+fn edges(
+    consumer: &BaseConsumer<Plain>,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Edges>, LogError> {
     if partitions.is_empty() {
         return Ok(Vec::new());
     }
     let low = patiently(|| offsets(consumer, partitions, Offset::Beginning, "first"))?;
     let high = patiently(|| offsets(consumer, partitions, Offset::End, "last"))?;
     // Asked one after the other: what retention took in between must not turn them round.
-    Ok(low.into_iter().zip(high).map(|(low, high)| Edges { low: low.min(high), high }).collect())
+    Ok(low
+        .into_iter()
+        .zip(high)
+        .map(|(low, high)| Edges {
+            low: low.min(high),
+            high,
+        })
+        .collect())
 }
 
 /// Asks again while brokers are still finding out who leads a partition: of a new topic that is so for a moment.
@@ -144,7 +154,9 @@ fn patiently<T>(ask: impl Fn() -> Result<T, Unanswered>) -> Result<T, LogError> 
     let deadline = Instant::now() + LEADERS_WITHIN;
     loop {
         match ask() {
-            Err(Unanswered { code: Some(code), .. }) if is_leaderless(code) && Instant::now() < deadline => {
+            Err(Unanswered {
+                code: Some(code), ..
+            }) if is_leaderless(code) && Instant::now() < deadline => {
                 std::thread::sleep(ASK_AGAIN_AFTER);
             }
             answer => return answer.map_err(|unanswered| unanswered.error),
@@ -153,7 +165,10 @@ fn patiently<T>(ask: impl Fn() -> Result<T, Unanswered>) -> Result<T, LogError> 
 }
 
 fn is_leaderless(code: RDKafkaErrorCode) -> bool {
-    matches!(code, RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+    matches!(
+        code,
+        RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable
+    )
 }
 
 /// No answer, and librdkafka's reason where it gave one.
@@ -164,7 +179,10 @@ struct Unanswered {
 
 impl Unanswered {
     fn new(what: String, error: &KafkaError) -> Self {
-        Self { error: log_error(what, error), code: error.rdkafka_error_code() }
+        Self {
+            error: log_error(what, error),
+            code: error.rdkafka_error_code(),
+        }
     }
 }
 
@@ -174,27 +192,49 @@ fn offsets(
     edge: Offset,
     name: &str,
 ) -> Result<Vec<i64>, Unanswered> {
-    let asked = |at: &TopicPartition| format!("tell the {name} offset of topic {} partition {}", at.topic, at.partition);
+    let asked = |at: &TopicPartition| {
+        format!(
+            "tell the {name} offset of topic {} partition {}",
+            at.topic, at.partition
+        )
+    };
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for at in partitions {
-        list.add_partition_offset(&at.topic, at.partition, edge).map_err(|error| Unanswered::new(asked(at), &error))?;
+        list.add_partition_offset(&at.topic, at.partition, edge)
+            .map_err(|error| Unanswered::new(asked(at), &error))?;
     }
-    let told = consumer.offsets_for_times(list, ANSWER_WITHIN).map_err(|error| {
-        let topics: BTreeSet<_> = partitions.iter().map(|at| &*at.topic).collect();
-        let topics: Vec<_> = topics.into_iter().collect();
-        Unanswered::new(format!("tell the {name} offsets of {}", topics.join(", ")), &error)
-    })?;
+    let told = consumer
+        .offsets_for_times(list, ANSWER_WITHIN)
+        .map_err(|error| {
+            let topics: BTreeSet<_> = partitions.iter().map(|at| &*at.topic).collect();
+            let topics: Vec<_> = topics.into_iter().collect();
+            Unanswered::new(
+                format!("tell the {name} offsets of {}", topics.join(", ")),
+                &error,
+            )
+        })?;
     let mut by_place = HashMap::with_capacity(partitions.len());
     for element in told.elements() {
-        by_place.insert((element.topic().to_owned(), element.partition()), (element.offset(), element.error()));
+        by_place.insert(
+            (element.topic().to_owned(), element.partition()),
+            (element.offset(), element.error()),
+        );
     }
-    let mut offset = |at: &TopicPartition| match by_place.remove(&(at.topic.to_string(), at.partition)) {
-        Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
-        Some((_, Err(error))) => Err(Unanswered::new(asked(at), &error)),
-        other => {
-            let why = format!("the answer is {:?}", other.map(|(offset, _)| offset));
-            Err(Unanswered { error: LogError { what: asked(at), why, transient: true }, code: None })
-        }
-    };
+    let mut offset =
+        |at: &TopicPartition| match by_place.remove(&(at.topic.to_string(), at.partition)) {
+            Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
+            Some((_, Err(error))) => Err(Unanswered::new(asked(at), &error)),
+            other => {
+                let why = format!("the answer is {:?}", other.map(|(offset, _)| offset));
+                Err(Unanswered {
+                    error: LogError {
+                        what: asked(at),
+                        why,
+                        transient: true,
+                    },
+                    code: None,
+                })
+            }
+        };
     partitions.iter().map(&mut offset).collect()
 }

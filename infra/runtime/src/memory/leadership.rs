@@ -32,13 +32,19 @@ impl MemoryLedger {
     /// The ledger of a database.
     #[must_use]
     pub fn new(database: &MemoryDatabase) -> Self {
-        Self { database: database.clone(), state: Arc::default() }
+        Self {
+            database: database.clone(),
+            state: Arc::default(),
+        }
     }
 
     /// The ledger as a process sees it through its store.
     #[must_use]
     pub fn of(&self, store: &Arc<MemoryStore>) -> Arc<dyn RelayLedger> {
-        Arc::new(Handle { ledger: self.clone(), store: Arc::clone(store) })
+        Arc::new(Handle {
+            ledger: self.clone(),
+            store: Arc::clone(store),
+        })
     }
 
     /// The leader's session breaks: it leads no more, though it may not know.
@@ -85,7 +91,10 @@ impl RelayLedger for Handle {
         state.epoch += 1;
         let epoch = state.epoch;
         state.leader = Some(epoch);
-        let handle = Self { ledger: self.ledger.clone(), store: Arc::clone(&self.store) };
+        let handle = Self {
+            ledger: self.ledger.clone(),
+            store: Arc::clone(&self.store),
+        };
         Ok(Some(Box::new(MemoryLeadership { handle, epoch })))
     }
 
@@ -112,7 +121,10 @@ impl MemoryLeadership {
         if self.handle.ledger.state().leader == Some(self.epoch) {
             return Ok(());
         }
-        Err(StoreError::Unreachable { what: "the leader's session is gone".to_owned(), source: None })
+        Err(StoreError::Unreachable {
+            what: "the leader's session is gone".to_owned(),
+            source: None,
+        })
     }
 }
 
@@ -128,11 +140,17 @@ impl Leadership for MemoryLeadership {
         let event_id = self.handle.ledger.database.event_at(checkpoint.position);
         let mut state = self.handle.ledger.state();
         if state.epoch != self.epoch {
-            let what = format!("leader {} writes the checkpoint while {} leads", self.epoch, state.epoch);
+            let what = format!(
+                "leader {} writes the checkpoint while {} leads",
+                self.epoch, state.epoch
+            );
             return Err(StoreError::Refused { what, source: None });
         }
         if state.leader != Some(self.epoch) {
-            return Err(StoreError::Unreachable { what: "the leader's session is gone".to_owned(), source: None });
+            return Err(StoreError::Unreachable {
+                what: "the leader's session is gone".to_owned(),
+                source: None,
+            });
         }
         state.checkpoints.push((event_id, checkpoint.clone()));
         Ok(())
@@ -146,7 +164,10 @@ impl Leadership for MemoryLeadership {
     async fn events_at(&mut self, positions: &[u64]) -> Result<BTreeMap<u64, Uuid>, StoreError> {
         self.enter().await?;
         let database = &self.handle.ledger.database;
-        Ok(positions.iter().filter_map(|position| Some((*position, database.event_at(*position)?))).collect())
+        Ok(positions
+            .iter()
+            .filter_map(|position| Some((*position, database.event_at(*position)?)))
+            .collect())
     }
 
     async fn incarnations(&mut self) -> Result<Vec<Uuid>, StoreError> {
@@ -206,7 +227,10 @@ mod tests {
         all(|| async {
             let database = MemoryDatabase::new("mall", Arc::new(SystemClock));
             let connect = || MemoryStore::connect(&database, Arc::new(NoFaults));
-            Bench { ledger: MemoryLedger::new(&database), processes: [connect(), connect()] }
+            Bench {
+                ledger: MemoryLedger::new(&database),
+                processes: [connect(), connect()],
+            }
         })
         .await;
     }

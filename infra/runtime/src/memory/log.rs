@@ -25,7 +25,9 @@ use tokio::time::Instant;
 
 pub use faults::{LogFate, LogFaults, LogOperation, NoLogFaults};
 
-use crate::ports::{Edges, Log, LogError, LogReader, Publisher, Subscriber, TopicPartition, TopicSpec};
+use crate::ports::{
+    Edges, Log, LogError, LogReader, Publisher, Subscriber, TopicPartition, TopicSpec,
+};
 use publisher::MemoryPublisher;
 use reader::MemoryReader;
 use state::State;
@@ -53,8 +55,14 @@ struct Changes {
 
 impl Default for MemoryLog {
     fn default() -> Self {
-        let shared = Shared { state: Mutex::default(), changes: Changes::default() };
-        Self { shared: Arc::new(shared), faults: Arc::new(NoLogFaults) }
+        let shared = Shared {
+            state: Mutex::default(),
+            changes: Changes::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            faults: Arc::new(NoLogFaults),
+        }
     }
 }
 
@@ -68,12 +76,19 @@ impl MemoryLog {
     /// The same log, as a process sees it to which this happens.
     #[must_use]
     pub fn with_faults(&self, faults: Arc<dyn LogFaults>) -> Self {
-        Self { shared: Arc::clone(&self.shared), faults }
+        Self {
+            shared: Arc::clone(&self.shared),
+            faults,
+        }
     }
 
     /// The state, with everything done whose time has come.
     fn state(&self) -> MutexGuard<'_, State> {
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self
+            .shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if state.let_time_pass(Instant::now()) {
             self.changed();
         }
@@ -109,7 +124,11 @@ impl MemoryLog {
     }
 
     /// Lets fate have its way with a question.
-    async fn enter(&self, operation: LogOperation, what: impl FnOnce() -> String) -> Result<(), LogError> {
+    async fn enter(
+        &self,
+        operation: LogOperation,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), LogError> {
         let fate = self.faults.fate(operation);
         tokio::time::sleep(fate.delay).await;
         if fate.fails {
@@ -121,7 +140,11 @@ impl MemoryLog {
 
 /// The broker does not answer.
 fn away(what: String) -> LogError {
-    LogError { what, why: "the broker is away".to_owned(), transient: true }
+    LogError {
+        what,
+        why: "the broker is away".to_owned(),
+        transient: true,
+    }
 }
 
 fn unknown(what: &str, at: &TopicPartition) -> LogError {
@@ -135,13 +158,17 @@ fn unknown(what: &str, at: &TopicPartition) -> LogError {
 #[async_trait]
 impl Log for MemoryLog {
     async fn partitions(&self, topics: &[String]) -> Result<Vec<Option<u32>>, LogError> {
-        self.enter(LogOperation::Ask, || format!("tell the partitions of {}", topics.join(", "))).await?;
+        self.enter(LogOperation::Ask, || {
+            format!("tell the partitions of {}", topics.join(", "))
+        })
+        .await?;
         let state = self.state();
         Ok(topics.iter().map(|topic| state.count(topic)).collect())
     }
 
     async fn create(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
-        self.enter(LogOperation::Ask, || "create topics".to_owned()).await?;
+        self.enter(LogOperation::Ask, || "create topics".to_owned())
+            .await?;
         self.state().create(topics);
         self.changed();
         Ok(())
@@ -152,21 +179,39 @@ impl Log for MemoryLog {
     }
 
     async fn edges(&self, partitions: &[TopicPartition]) -> Result<Vec<Edges>, LogError> {
-        self.enter(LogOperation::Ask, || format!("tell the edges of {} partitions", partitions.len())).await?;
+        self.enter(LogOperation::Ask, || {
+            format!("tell the edges of {} partitions", partitions.len())
+        })
+        .await?;
         let state = self.state();
         partitions
             .iter()
-            .map(|at| state.partition(at).map(state::Partition::edges).ok_or_else(|| unknown("tell the edges of", at)))
+            .map(|at| {
+                state
+                    .partition(at)
+                    .map(state::Partition::edges)
+                    .ok_or_else(|| unknown("tell the edges of", at))
+            })
             .collect()
     }
 
     async fn reader(&self, from: &[(TopicPartition, i64)]) -> Result<Box<dyn LogReader>, LogError> {
-        self.enter(LogOperation::Ask, || "open a reader".to_owned()).await?;
+        self.enter(LogOperation::Ask, || "open a reader".to_owned())
+            .await?;
         Ok(Box::new(MemoryReader::open(self.clone(), from)?))
     }
 
-    async fn subscriber(&self, group: &str, topics: &[String]) -> Result<Box<dyn Subscriber>, LogError> {
-        self.enter(LogOperation::Ask, || format!("join group {group}")).await?;
-        Ok(Box::new(MemorySubscriber::join(self.clone(), group, topics)))
+    async fn subscriber(
+        &self,
+        group: &str,
+        topics: &[String],
+    ) -> Result<Box<dyn Subscriber>, LogError> {
+        self.enter(LogOperation::Ask, || format!("join group {group}"))
+            .await?;
+        Ok(Box::new(MemorySubscriber::join(
+            self.clone(),
+            group,
+            topics,
+        )))
     }
 }

@@ -43,8 +43,12 @@ impl RelayOptions {
     }
 
     /// The aggregates to relay: those this binary knows and those whose topics the relay has written before.
-    pub(super) fn all_aggregates<'c>(&self, written: impl Iterator<Item = &'c String>) -> Vec<String> {
-        let written = written.filter_map(|topic| topic.strip_prefix(&self.prefix).map(str::to_owned));
+    pub(super) fn all_aggregates<'c>(
+        &self,
+        written: impl Iterator<Item = &'c String>,
+    ) -> Vec<String> {
+        let written =
+            written.filter_map(|topic| topic.strip_prefix(&self.prefix).map(str::to_owned));
         let mut all: Vec<_> = self.aggregates.iter().cloned().chain(written).collect();
         all.sort_unstable();
         all.dedup();

@@ -96,9 +96,19 @@ async fn repair(
     let mut leadership = ledger.lead().await?.ok_or(RepairError::Leading)?;
     let mut checkpoint = leadership.checkpoint().await?;
     let aggregates = options.all_aggregates(checkpoint.counts.keys());
-    let (lanes, edges) = topics::prepare(log, leadership.as_mut(), options, &aggregates, &mut checkpoint).await?;
+    let (lanes, edges) = topics::prepare(
+        log,
+        leadership.as_mut(),
+        options,
+        &aggregates,
+        &mut checkpoint,
+    )
+    .await?;
     let refilled = change(&lanes, &edges, &mut checkpoint);
     leadership.save(&checkpoint).await?;
     leadership.note_stopped(None).await?;
-    Ok(Repaired { refilled, was_stopped })
+    Ok(Repaired {
+        refilled,
+        was_stopped,
+    })
 }

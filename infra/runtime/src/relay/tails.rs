@@ -80,8 +80,12 @@ pub(super) async fn scan(
 
 /// How far all partitions together came, and whether each is at its end.
 fn progress(reader: &dyn LogReader, ends: &[(TopicPartition, i64)]) -> (i64, bool) {
-    let positions = ends.iter().map(|(at, end)| (reader.position(at).unwrap_or_default(), *end));
-    positions.fold((0, true), |(sum, is_done), (position, end)| (sum + position, is_done && position >= end))
+    let positions = ends
+        .iter()
+        .map(|(at, end)| (reader.position(at).unwrap_or_default(), *end));
+    positions.fold((0, true), |(sum, is_done), (position, end)| {
+        (sum + position, is_done && position >= end)
+    })
 }
 
 fn stalled(reader: &dyn LogReader, ends: &[(TopicPartition, i64)]) -> LogError {

@@ -71,7 +71,11 @@ impl<'t> Term<'t> {
             ..
         } = self.relay;
         let mut checkpoint = self.leadership.checkpoint().await?;
-        let more: Vec<_> = self.more.iter().map(|aggregate| options.topic(aggregate)).collect();
+        let more: Vec<_> = self
+            .more
+            .iter()
+            .map(|aggregate| options.topic(aggregate))
+            .collect();
         reporter.starting(Some(checkpoint.position), problem);
         let aggregates = options.all_aggregates(checkpoint.counts.keys().chain(&more));
         let (mut lanes, edges) = topics::prepare(

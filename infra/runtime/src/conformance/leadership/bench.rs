@@ -34,7 +34,10 @@ pub(super) async fn lead(ledger: &dyn RelayLedger) -> Box<dyn Leadership> {
         if let Some(leadership) = ledger.lead().await.unwrap() {
             return leadership;
         }
-        assert!(Instant::now() < deadline, "leadership was not to be had within {WITHIN:?}");
+        assert!(
+            Instant::now() < deadline,
+            "leadership was not to be had within {WITHIN:?}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -61,8 +64,18 @@ pub(super) async fn append(store: &dyn EventStore, count: u64) -> Vec<Uuid> {
         ids.push(event.event_id);
         let events = vec![event];
         let stream = stream.clone();
-        let entry = Entry { command_id, stream, version, expected_version: None, events, version_known: false };
-        assert!(matches!(appender.append(&[entry]).await.unwrap(), FastOutcome::Appended(_)));
+        let entry = Entry {
+            command_id,
+            stream,
+            version,
+            expected_version: None,
+            events,
+            version_known: false,
+        };
+        assert!(matches!(
+            appender.append(&[entry]).await.unwrap(),
+            FastOutcome::Appended(_)
+        ));
     }
     ids
 }

@@ -7,7 +7,10 @@ use crate::ports::RelayCheckpoint;
 pub(super) async fn one_leads_and_nobody_else_until_it_ends(bench: &impl LedgerBench) {
     let first = lead(bench.one().as_ref()).await;
     assert!(bench.other().lead().await.unwrap().is_none());
-    assert!(bench.one().lead().await.unwrap().is_none(), "not even the same process twice");
+    assert!(
+        bench.one().lead().await.unwrap().is_none(),
+        "not even the same process twice"
+    );
     drop(first);
     let _second = lead(bench.other().as_ref()).await;
     assert!(bench.one().lead().await.unwrap().is_none());
@@ -24,12 +27,26 @@ pub(super) async fn who_led_before_can_do_nothing_any_more(bench: &impl LedgerBe
     let mut first = lead(bench.one().as_ref()).await;
     bench.break_the_leader().await;
     let mut second = lead(bench.other().as_ref()).await;
-    let newer = RelayCheckpoint { position: 2, ..RelayCheckpoint::default() };
+    let newer = RelayCheckpoint {
+        position: 2,
+        ..RelayCheckpoint::default()
+    };
     second.save(&newer).await.unwrap();
-    let older = RelayCheckpoint { position: 1, ..RelayCheckpoint::default() };
+    let older = RelayCheckpoint {
+        position: 1,
+        ..RelayCheckpoint::default()
+    };
     assert!(first.save(&older).await.is_err());
-    assert!(first.read(0, 10).await.is_err(), "it hears that it leads no more when it reads");
-    assert!(first.note_stopped(Some("it is not for me to say")).await.is_err());
+    assert!(
+        first.read(0, 10).await.is_err(),
+        "it hears that it leads no more when it reads"
+    );
+    assert!(
+        first
+            .note_stopped(Some("it is not for me to say"))
+            .await
+            .is_err()
+    );
     assert_eq!(second.checkpoint().await.unwrap(), newer);
     assert_eq!(bench.one().stopped().await.unwrap(), None);
 }
@@ -41,6 +58,10 @@ pub(super) async fn a_stop_is_told_to_everybody_until_it_is_taken_back(bench: &i
     leader.note_stopped(Some(why)).await.unwrap();
     drop(leader);
     assert_eq!(bench.other().stopped().await.unwrap().as_deref(), Some(why));
-    lead(bench.other().as_ref()).await.note_stopped(None).await.unwrap();
+    lead(bench.other().as_ref())
+        .await
+        .note_stopped(None)
+        .await
+        .unwrap();
     assert_eq!(bench.one().stopped().await.unwrap(), None);
 }

@@ -19,7 +19,11 @@ pub(super) async fn events_come_in_order_and_bounded(bench: &impl LedgerBench) {
         read.extend(events);
     }
     assert!(read.iter().map(|event| event.position).eq(1..=7));
-    assert_eq!(read, bench.store().read(0, 100).await.unwrap(), "byte for byte what the store holds");
+    assert_eq!(
+        read,
+        bench.store().read(0, 100).await.unwrap(),
+        "byte for byte what the store holds"
+    );
 }
 
 pub(super) async fn events_stored_by_others_are_seen(bench: &impl LedgerBench) {
@@ -28,7 +32,11 @@ pub(super) async fn events_stored_by_others_are_seen(bench: &impl LedgerBench) {
     append(bench.store().as_ref(), 2).await;
     assert_eq!(leader.read(0, 10).await.unwrap().len(), 2);
     assert_eq!(leader.read(2, 10).await.unwrap(), []);
-    assert_eq!(leader.read(900, 10).await.unwrap(), [], "beyond the head is nothing");
+    assert_eq!(
+        leader.read(900, 10).await.unwrap(),
+        [],
+        "beyond the head is nothing"
+    );
 }
 
 pub(super) async fn stored_positions_are_told_apart_from_others(bench: &impl LedgerBench) {
@@ -44,5 +52,8 @@ pub(super) async fn stored_positions_are_told_apart_from_others(bench: &impl Led
 pub(super) async fn the_newest_incarnation_is_the_stores(bench: &impl LedgerBench) {
     let mut leader = lead(bench.one().as_ref()).await;
     let incarnations = leader.incarnations().await.unwrap();
-    assert_eq!(incarnations.last(), Some(&bench.store().source().incarnation));
+    assert_eq!(
+        incarnations.last(),
+        Some(&bench.store().source().incarnation)
+    );
 }

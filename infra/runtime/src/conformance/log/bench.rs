@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::ports::{
-    Delivery, Log, LogReader, LogRecord, OutRecord, PublishError, Publisher, Subscriber, SubscriberEvent, TopicPartition,
-    TopicSpec,
+    Delivery, Log, LogReader, LogRecord, OutRecord, PublishError, Publisher, Subscriber,
+    SubscriberEvent, TopicPartition, TopicSpec,
 };
 
 /// For what a machine under load may take.
@@ -24,7 +24,13 @@ pub trait LogBench: Send + Sync {
     /// DeleteRecords: everything before `offset` goes.
     async fn delete_before(&self, at: &TopicPartition, offset: i64);
     /// Puts a record there as any client could: without key, value, or with odd headers.
-    async fn put(&self, at: &TopicPartition, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&str, Option<&[u8]>)]);
+    async fn put(
+        &self,
+        at: &TopicPartition,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, Option<&[u8]>)],
+    );
     /// Leaves a control record at the end of a partition, as a transaction does, after a record of its own.
     async fn put_in_transaction(&self, at: &TopicPartition);
 }
@@ -32,11 +38,26 @@ pub trait LogBench: Send + Sync {
 /// A fresh topic with so many partitions.
 pub(super) async fn topic(bench: &dyn LogBench, partitions: u32) -> Vec<TopicPartition> {
     let name = bench.fresh_name();
-    bench.log().create(&[TopicSpec { name: name.clone(), partitions }]).await.unwrap();
+    bench
+        .log()
+        .create(&[TopicSpec {
+            name: name.clone(),
+            partitions,
+        }])
+        .await
+        .unwrap();
     let names = [name.clone()];
-    until("the topic is told of", async || bench.log().partitions(&names).await.unwrap() == [Some(partitions)]).await;
+    until("the topic is told of", async || {
+        bench.log().partitions(&names).await.unwrap() == [Some(partitions)]
+    })
+    .await;
     let name: Arc<str> = name.into();
-    (0..i32::try_from(partitions).unwrap()).map(|partition| TopicPartition { topic: Arc::clone(&name), partition }).collect()
+    (0..i32::try_from(partitions).unwrap())
+        .map(|partition| TopicPartition {
+            topic: Arc::clone(&name),
+            partition,
+        })
+        .collect()
 }
 
 pub(super) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
@@ -48,7 +69,11 @@ pub(super) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 }
 
 /// Publishes texts and waits for all of them; their offsets.
-pub(super) async fn publish(bench: &dyn LogBench, at: &TopicPartition, values: impl IntoIterator<Item = String>) -> Vec<i64> {
+pub(super) async fn publish(
+    bench: &dyn LogBench,
+    at: &TopicPartition,
+    values: impl IntoIterator<Item = String>,
+) -> Vec<i64> {
     let mut publisher = bench.log().publisher().await.unwrap();
     let mut count = 0;
     for value in values {
@@ -58,11 +83,19 @@ pub(super) async fn publish(bench: &dyn LogBench, at: &TopicPartition, values: i
     let mut told = delivered(publisher.as_mut(), count).await;
     publisher.purge().await;
     told.sort_by_key(|delivery| delivery.tag);
-    told.into_iter().map(|delivery| delivery.outcome.unwrap()).collect()
+    told.into_iter()
+        .map(|delivery| delivery.outcome.unwrap())
+        .collect()
 }
 
 /// Hands one record over, with patience where the queue is full.
-pub(super) async fn hand_over(publisher: &mut dyn Publisher, at: &TopicPartition, key: &str, value: &str, tag: usize) {
+pub(super) async fn hand_over(
+    publisher: &mut dyn Publisher,
+    at: &TopicPartition,
+    key: &str,
+    value: &str,
+    tag: usize,
+) {
     let record = OutRecord {
         topic: &at.topic,
         partition: at.partition,
@@ -81,8 +114,14 @@ pub(super) async fn delivered(publisher: &mut dyn Publisher, count: usize) -> Ve
     let mut told = Vec::new();
     let deadline = Instant::now() + WITHIN;
     while told.len() < count {
-        assert!(Instant::now() < deadline, "{} of {count} deliveries within {WITHIN:?}", told.len());
-        publisher.deliveries(&mut told, Duration::from_millis(200)).await;
+        assert!(
+            Instant::now() < deadline,
+            "{} of {count} deliveries within {WITHIN:?}",
+            told.len()
+        );
+        publisher
+            .deliveries(&mut told, Duration::from_millis(200))
+            .await;
     }
     told
 }
@@ -95,8 +134,15 @@ pub(super) async fn read_until(
     let mut records = Vec::new();
     let deadline = Instant::now() + WITHIN;
     while !is_enough(reader, &records) {
-        assert!(Instant::now() < deadline, "only {} records within {WITHIN:?}", records.len());
-        reader.next(&mut records, 1_000, Duration::from_millis(200)).await.unwrap();
+        assert!(
+            Instant::now() < deadline,
+            "only {} records within {WITHIN:?}",
+            records.len()
+        );
+        reader
+            .next(&mut records, 1_000, Duration::from_millis(200))
+            .await
+            .unwrap();
     }
     records
 }
@@ -122,7 +168,13 @@ impl Heard {
     pub(super) async fn join(bench: &dyn LogBench, group: &str, topics: &[&str]) -> Self {
         let topics: Vec<_> = topics.iter().map(|topic| (*topic).to_owned()).collect();
         let member = bench.log().subscriber(group, &topics).await.unwrap();
-        Self { member, assigned: Vec::new(), revoked: Vec::new(), records: Vec::new(), ends: Vec::new() }
+        Self {
+            member,
+            assigned: Vec::new(),
+            revoked: Vec::new(),
+            records: Vec::new(),
+            ends: Vec::new(),
+        }
     }
 
     /// Hears whatever comes within `wait`.

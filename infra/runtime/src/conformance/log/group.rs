@@ -22,12 +22,18 @@ async fn sole_member(bench: &dyn LogBench, group: &str, places: &[TopicPartition
     let mut topics: Vec<_> = places.iter().map(|at| &*at.topic).collect();
     topics.dedup();
     let mut member = Heard::join(bench, group, &topics).await;
-    member.until("it has all partitions", |member| member.assigned.len() == places.len()).await;
+    member
+        .until("it has all partitions", |member| {
+            member.assigned.len() == places.len()
+        })
+        .await;
     assert_eq!(set(&member.assigned), set(places));
     member
 }
 
-pub(super) async fn a_lone_member_has_everything_and_reads_only_what_it_started(bench: &dyn LogBench) {
+pub(super) async fn a_lone_member_has_everything_and_reads_only_what_it_started(
+    bench: &dyn LogBench,
+) {
     let places = topic(bench, 3).await;
     publish(bench, &places[0], numbers(0, 5)).await;
     publish(bench, &places[1], numbers(0, 5)).await;
@@ -35,12 +41,24 @@ pub(super) async fn a_lone_member_has_everything_and_reads_only_what_it_started(
     member.listen(SOON).await;
     assert_eq!(member.records, [], "nothing is started");
     member.member.start(&places[1], 3).await.unwrap();
-    member.until("two records are read", |member| member.records.len() >= 2).await;
+    member
+        .until("two records are read", |member| member.records.len() >= 2)
+        .await;
     member.listen(SOON).await;
-    let read: Vec<_> = member.records.iter().map(|record| (record.at.clone(), record.offset)).collect();
+    let read: Vec<_> = member
+        .records
+        .iter()
+        .map(|record| (record.at.clone(), record.offset))
+        .collect();
     assert_eq!(read, [(places[1].clone(), 3), (places[1].clone(), 4)]);
-    let stranger = TopicPartition { topic: bench.fresh_name().into(), partition: 0 };
-    assert!(member.member.start(&stranger, 0).await.is_err(), "only what is ours can be started");
+    let stranger = TopicPartition {
+        topic: bench.fresh_name().into(),
+        partition: 0,
+    };
+    assert!(
+        member.member.start(&stranger, 0).await.is_err(),
+        "only what is ours can be started"
+    );
     member.member.note(&[(places[1].clone(), 5)]).await;
     member.member.leave().await;
 }
@@ -53,15 +71,26 @@ pub(super) async fn ends_are_told_once_per_advance_and_for_each_topic(bench: &dy
     publish(bench, &first[1], numbers(0, 3)).await;
     let mut member = sole_member(bench, &bench.fresh_name(), &places).await;
     member.start_all(0).await;
-    member.until("every end is told", |member| member.ends.len() >= 4).await;
+    member
+        .until("every end is told", |member| member.ends.len() >= 4)
+        .await;
     let mut ends = member.ends.clone();
     ends.sort_unstable();
-    let mut expected = vec![(first[0].clone(), 0), (first[1].clone(), 3), (second[0].clone(), 0), (second[1].clone(), 5)];
+    let mut expected = vec![
+        (first[0].clone(), 0),
+        (first[1].clone(), 3),
+        (second[0].clone(), 0),
+        (second[1].clone(), 5),
+    ];
     expected.sort_unstable();
     assert_eq!(ends, expected, "of an emptied partition too");
     publish(bench, &second[0], numbers(0, 2)).await;
     let advanced = (second[0].clone(), 2);
-    member.until("the new end is told", |member| member.ends.contains(&advanced)).await;
+    member
+        .until("the new end is told", |member| {
+            member.ends.contains(&advanced)
+        })
+        .await;
     assert_eq!(member.records.len(), 5);
     member.member.leave().await;
 }
@@ -80,7 +109,11 @@ pub(super) async fn a_second_member_gets_its_share_only_after_release(bench: &dy
         first.listen(Duration::from_millis(50)).await;
         second.listen(Duration::from_millis(50)).await;
     }
-    assert_eq!(second.assigned, [], "nothing is taken before it is released");
+    assert_eq!(
+        second.assigned,
+        [],
+        "nothing is taken before it is released"
+    );
     first.give_back().await;
     while second.assigned.len() < 2 {
         first.listen(Duration::from_millis(50)).await;
@@ -92,7 +125,11 @@ pub(super) async fn a_second_member_gets_its_share_only_after_release(bench: &dy
     // What it kept it reads on, without being started again.
     let kept = first.assigned[0].clone();
     publish(bench, &kept, numbers(0, 1)).await;
-    first.until("what was kept is read on", |first| first.records.iter().any(|record| record.at == kept)).await;
+    first
+        .until("what was kept is read on", |first| {
+            first.records.iter().any(|record| record.at == kept)
+        })
+        .await;
     first.member.leave().await;
     second.member.leave().await;
 }
@@ -109,7 +146,9 @@ pub(super) async fn what_a_member_leaves_behind_goes_to_the_others(bench: &dyn L
         second.listen(Duration::from_millis(50)).await;
     }
     first.member.leave().await;
-    second.until("it has everything", |second| second.assigned.len() == 2).await;
+    second
+        .until("it has everything", |second| second.assigned.len() == 2)
+        .await;
     assert_eq!(set(&second.assigned), set(&places));
     second.member.leave().await;
 }
@@ -124,12 +163,24 @@ pub(super) async fn pausing_loses_and_doubles_nothing(bench: &dyn LogBench) {
     while member.records.len() < COUNT {
         member.member.pause(&places[0], true).await.unwrap();
         // What was handed over before the pause may still be heard.
-        while { let before = member.records.len(); member.listen(Duration::from_millis(100)).await; member.records.len() > before } {}
+        while {
+            let before = member.records.len();
+            member.listen(Duration::from_millis(100)).await;
+            member.records.len() > before
+        } {}
         let paused = member.records.len();
         member.listen(SOON).await;
-        assert_eq!(member.records.len(), paused, "nothing is handed out while it rests");
+        assert_eq!(
+            member.records.len(),
+            paused,
+            "nothing is handed out while it rests"
+        );
         member.member.pause(&places[0], false).await.unwrap();
-        member.until("it reads on", |member| member.records.len() > paused.min(COUNT - 1)).await;
+        member
+            .until("it reads on", |member| {
+                member.records.len() > paused.min(COUNT - 1)
+            })
+            .await;
         asked += 1;
         assert!(asked < 1_000);
     }
@@ -142,12 +193,19 @@ pub(super) async fn a_partition_can_be_started_again_elsewhere(bench: &dyn LogBe
     publish(bench, &places[0], numbers(0, 10)).await;
     let mut member = sole_member(bench, &bench.fresh_name(), &places).await;
     member.start_all(6).await;
-    member.until("the end is told", |member| !member.ends.is_empty()).await;
-    assert_eq!(member.records.iter().map(value).collect::<Vec<_>>(), ["6", "7", "8", "9"]);
+    member
+        .until("the end is told", |member| !member.ends.is_empty())
+        .await;
+    assert_eq!(
+        member.records.iter().map(value).collect::<Vec<_>>(),
+        ["6", "7", "8", "9"]
+    );
     member.records.clear();
     member.ends.clear();
     member.start_all(2).await;
-    member.until("the end is told again", |member| !member.ends.is_empty()).await;
+    member
+        .until("the end is told again", |member| !member.ends.is_empty())
+        .await;
     assert!(member.records.iter().map(value).eq(numbers(2, 10)));
     member.member.leave().await;
 }
@@ -170,17 +228,31 @@ pub(super) async fn reading_on_while_a_group_grows_loses_nothing(bench: &dyn Log
             member.listen(Duration::from_millis(20)).await;
             for at in member.assigned.split_off(before) {
                 // Where the other came to, as progress would tell.
-                let next = seen.iter().filter(|(place, _)| *place == at).map(|(_, offset)| offset + 1).max().unwrap_or(0);
+                let next = seen
+                    .iter()
+                    .filter(|(place, _)| *place == at)
+                    .map(|(_, offset)| offset + 1)
+                    .max()
+                    .unwrap_or(0);
                 member.member.start(&at, next).await.unwrap();
                 member.assigned.push(at);
             }
             for record in member.records.drain(..) {
-                assert!(seen.insert((record.at.clone(), record.offset)), "{:?} was read twice", record.at);
+                assert!(
+                    seen.insert((record.at.clone(), record.offset)),
+                    "{:?} was read twice",
+                    record.at
+                );
             }
             member.give_back().await;
         }
         turns += 1;
-        assert!(turns < 5_000, "{} records, {:?}", seen.len(), members[1].assigned);
+        assert!(
+            turns < 5_000,
+            "{} records, {:?}",
+            seen.len(),
+            members[1].assigned
+        );
     }
     for member in members {
         member.member.leave().await;

@@ -19,8 +19,18 @@ pub(super) async fn records_come_back_as_they_were_handed_over(bench: &dyn LogBe
     assert_eq!((records[0].offset, records[1].offset), (0, 1));
     assert_eq!(records[0].key.as_deref(), Some("key".as_bytes()));
     assert_eq!(records[0].value.as_deref(), Some("{\"a\":1}".as_bytes()));
-    let headers: Vec<_> = records[0].headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
-    assert_eq!(headers, [("one", Some("1".as_bytes())), ("two", Some("둘".as_bytes()))]);
+    let headers: Vec<_> = records[0]
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_deref()))
+        .collect();
+    assert_eq!(
+        headers,
+        [
+            ("one", Some("1".as_bytes())),
+            ("two", Some("둘".as_bytes()))
+        ]
+    );
     assert_eq!(records[0].header("two"), Some("둘".as_bytes()));
 }
 
@@ -28,7 +38,10 @@ pub(super) async fn order_is_kept_and_every_tag_is_told(bench: &dyn LogBench) {
     const COUNT: usize = 20_000;
     let places = topic(bench, 1).await;
     let offsets = publish(bench, &places[0], numbers(0, COUNT)).await;
-    assert!(offsets.into_iter().eq(0..i64::try_from(COUNT).unwrap()), "offsets follow the order of publishing");
+    assert!(
+        offsets.into_iter().eq(0..i64::try_from(COUNT).unwrap()),
+        "offsets follow the order of publishing"
+    );
     let mut reader = bench.log().reader(&[(places[0].clone(), 0)]).await.unwrap();
     let records = read_until(reader.as_mut(), |_, records| records.len() >= COUNT).await;
     assert!(records.iter().map(value).eq(numbers(0, COUNT)));
@@ -39,7 +52,9 @@ pub(super) async fn the_largest_event_passes(bench: &dyn LogBench) {
     // What does not compress is what a limit would meet.
     let mut state = 1_u64;
     let noise = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         char::from(b'!' + u8::try_from((state >> 33) % 90).unwrap())
     });
     let large: String = noise.take(900_000).collect();
@@ -53,8 +68,17 @@ pub(super) async fn the_largest_event_passes(bench: &dyn LogBench) {
 pub(super) async fn a_topic_that_is_not_there_fails_the_publisher(bench: &dyn LogBench) {
     let there = topic(bench, 1).await;
     let mut publisher = bench.log().publisher().await.unwrap();
-    let missing = TopicPartition { topic: bench.fresh_name().into(), partition: 0 };
-    let record = OutRecord { topic: &missing.topic, partition: 0, key: b"k", value: b"v", headers: &[] };
+    let missing = TopicPartition {
+        topic: bench.fresh_name().into(),
+        partition: 0,
+    };
+    let record = OutRecord {
+        topic: &missing.topic,
+        partition: 0,
+        key: b"k",
+        value: b"v",
+        headers: &[],
+    };
     let mut told = Vec::new();
     let mut at_once = None;
     match publisher.publish(&record, 7) {
@@ -69,10 +93,22 @@ pub(super) async fn a_topic_that_is_not_there_fails_the_publisher(bench: &dyn Lo
         (None, Some(PublishError::Failed(error))) => error,
         other => panic!("{other:?}"),
     };
-    assert!(error.to_string().contains(&*missing.topic), "the error names the topic: {error}");
+    assert!(
+        error.to_string().contains(&*missing.topic),
+        "the error names the topic: {error}"
+    );
     assert!(publisher.failure().is_some());
-    let later = OutRecord { topic: &there[0].topic, partition: 0, key: b"k", value: b"v", headers: &[] };
-    assert!(matches!(publisher.publish(&later, 8), Err(PublishError::Failed(_))));
+    let later = OutRecord {
+        topic: &there[0].topic,
+        partition: 0,
+        key: b"k",
+        value: b"v",
+        headers: &[],
+    };
+    assert!(matches!(
+        publisher.publish(&later, 8),
+        Err(PublishError::Failed(_))
+    ));
     publisher.purge().await;
 }
 
@@ -84,14 +120,24 @@ pub(super) async fn purging_ends_within_seconds(bench: &dyn LogBench) {
     }
     let begun = Instant::now();
     publisher.purge().await;
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
     // What was on its way may have arrived, from the first on and in order.
     let edges = bench.log().edges(&places).await.unwrap();
     if edges[0].high > 0 {
         let count = usize::try_from(edges[0].high).unwrap();
         let mut reader = bench.log().reader(&[(places[0].clone(), 0)]).await.unwrap();
         let records = read_until(reader.as_mut(), |_, records| records.len() >= count).await;
-        assert!(records.iter().map(value).zip(numbers(0, count)).all(|(is, expected)| is == expected));
+        assert!(
+            records
+                .iter()
+                .map(value)
+                .zip(numbers(0, count))
+                .all(|(is, expected)| is == expected)
+        );
     }
     assert!(begun.elapsed() < WITHIN);
 }

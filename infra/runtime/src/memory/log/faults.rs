@@ -28,7 +28,12 @@ pub struct LogFate {
 
 impl Default for LogFate {
     fn default() -> Self {
-        Self { delay: Duration::ZERO, fails: false, written: usize::MAX, arrives_late: None }
+        Self {
+            delay: Duration::ZERO,
+            fails: false,
+            written: usize::MAX,
+            arrives_late: None,
+        }
     }
 }
 

@@ -41,7 +41,13 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn join(&mut self, member: u64, wanted: &[String], topics: &Topics) {
-        self.members.insert(member, Member { topics: wanted.to_vec(), told: VecDeque::new() });
+        self.members.insert(
+            member,
+            Member {
+                topics: wanted.to_vec(),
+                told: VecDeque::new(),
+            },
+        );
         self.rebalance(topics);
     }
 
@@ -52,13 +58,17 @@ impl Group {
     }
 
     pub(super) fn release(&mut self, member: u64, partitions: &[TopicPartition], topics: &Topics) {
-        self.owners.retain(|at, owner| owner.member != member || owner.leaves.is_none() || !partitions.contains(at));
+        self.owners.retain(|at, owner| {
+            owner.member != member || owner.leaves.is_none() || !partitions.contains(at)
+        });
         self.rebalance(topics);
     }
 
     /// Whether a member may read a partition on.
     pub(super) fn has(&self, member: u64, at: &TopicPartition) -> bool {
-        self.owners.get(at).is_some_and(|owner| owner.member == member && owner.leaves.is_none())
+        self.owners
+            .get(at)
+            .is_some_and(|owner| owner.member == member && owner.leaves.is_none())
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {
@@ -67,7 +77,8 @@ impl Group {
 
     pub(super) fn let_overdue_go(&mut self, now: Instant, topics: &Topics) -> bool {
         let before = self.owners.len();
-        self.owners.retain(|_, owner| owner.leaves.is_none_or(|until| until > now));
+        self.owners
+            .retain(|_, owner| owner.leaves.is_none_or(|until| until > now));
         let some = self.owners.len() < before;
         if some {
             self.rebalance(topics);
@@ -80,8 +91,11 @@ impl Group {
     pub(super) fn lose_sessions(&mut self, topics: &Topics) {
         let owners = std::mem::take(&mut self.owners);
         for (number, member) in &mut self.members {
-            let lost: Vec<_> =
-                owners.iter().filter(|(_, owner)| owner.member == *number).map(|(at, _)| at.clone()).collect();
+            let lost: Vec<_> = owners
+                .iter()
+                .filter(|(_, owner)| owner.member == *number)
+                .map(|(at, _)| at.clone())
+                .collect();
             if !lost.is_empty() {
                 member.told.push_back(Change::Lost(lost));
             }
@@ -99,7 +113,13 @@ impl Group {
         for (at, member) in target {
             match self.owners.get_mut(&at) {
                 None => {
-                    self.owners.insert(at.clone(), Owner { member, leaves: None });
+                    self.owners.insert(
+                        at.clone(),
+                        Owner {
+                            member,
+                            leaves: None,
+                        },
+                    );
                     gained.entry(member).or_default().push(at);
                 }
                 Some(owner) if owner.member != member && owner.leaves.is_none() => {
@@ -123,19 +143,34 @@ impl Group {
     fn target(&self, topics: &Topics) -> BTreeMap<TopicPartition, u64> {
         let mut target = BTreeMap::new();
         for (topic, partitions) in topics {
-            let members: Vec<_> =
-                self.members.iter().filter(|(_, member)| member.topics.iter().any(|wanted| **wanted == **topic)).collect();
+            let members: Vec<_> = self
+                .members
+                .iter()
+                .filter(|(_, member)| member.topics.iter().any(|wanted| **wanted == **topic))
+                .collect();
             if members.is_empty() {
                 continue;
             }
             let most = partitions.len().div_ceil(members.len());
-            let mut load: BTreeMap<u64, usize> = members.iter().map(|(number, _)| (**number, 0)).collect();
+            let mut load: BTreeMap<u64, usize> =
+                members.iter().map(|(number, _)| (**number, 0)).collect();
             let mut homeless = Vec::new();
             for partition in 0..partitions.len() {
                 let partition = i32::try_from(partition).expect("few partitions");
-                let at = TopicPartition { topic: topic.clone(), partition };
-                let stays = self.owners.get(&at).filter(|owner| owner.leaves.is_none()).map(|owner| owner.member);
-                match stays.and_then(|member| load.get_mut(&member).filter(|load| **load < most).map(|load| (member, load))) {
+                let at = TopicPartition {
+                    topic: topic.clone(),
+                    partition,
+                };
+                let stays = self
+                    .owners
+                    .get(&at)
+                    .filter(|owner| owner.leaves.is_none())
+                    .map(|owner| owner.member);
+                match stays.and_then(|member| {
+                    load.get_mut(&member)
+                        .filter(|load| **load < most)
+                        .map(|load| (member, load))
+                }) {
                     Some((member, load)) => {
                         *load += 1;
                         target.insert(at, member);
@@ -144,8 +179,10 @@ impl Group {
                 }
             }
             for at in homeless {
-                let (member, load) =
-                    load.iter_mut().min_by_key(|(number, load)| (**load, **number)).expect("there is a member");
+                let (member, load) = load
+                    .iter_mut()
+                    .min_by_key(|(number, load)| (**load, **number))
+                    .expect("there is a member");
                 *load += 1;
                 target.insert(at, *member);
             }

@@ -23,7 +23,12 @@ pub(super) struct MemoryPublisher {
 
 impl MemoryPublisher {
     pub(super) fn open(log: MemoryLog) -> Self {
-        Self { log, hand: VecDeque::new(), next: None, broken: false }
+        Self {
+            log,
+            hand: VecDeque::new(),
+            next: None,
+            broken: false,
+        }
     }
 
     /// Sends what is in hand; if it fails, all of it fails, written or not.
@@ -34,10 +39,16 @@ impl MemoryPublisher {
             && let Some((tag, record)) = self.hand.pop_front()
         {
             let at = record.at.clone();
-            let outcome = state.append(record).ok_or_else(|| unknown("publish to", &at));
+            let outcome = state
+                .append(record)
+                .ok_or_else(|| unknown("publish to", &at));
             written += 1;
             self.broken |= outcome.is_err();
-            let outcome = if fate.fails { Err(away("publish".to_owned())) } else { outcome };
+            let outcome = if fate.fails {
+                Err(away("publish".to_owned()))
+            } else {
+                outcome
+            };
             into.push(Delivery { tag, outcome });
             if self.broken {
                 break;
@@ -47,7 +58,10 @@ impl MemoryPublisher {
         self.broken |= fate.fails;
         if self.broken {
             let lost = self.hand.drain(..);
-            into.extend(lost.map(|(tag, _)| Delivery { tag, outcome: Err(away("publish".to_owned())) }));
+            into.extend(lost.map(|(tag, _)| Delivery {
+                tag,
+                outcome: Err(away("publish".to_owned())),
+            }));
         }
         self.log.changed();
     }
@@ -57,8 +71,15 @@ impl MemoryPublisher {
         let Some((count, later)) = fate.and_then(|fate| fate.arrives_late) else {
             return;
         };
-        let records: Vec<_> = self.hand.drain(..).take(count).map(|(_, record)| record).collect();
-        self.log.state().append_late(Instant::now() + later, records);
+        let records: Vec<_> = self
+            .hand
+            .drain(..)
+            .take(count)
+            .map(|(_, record)| record)
+            .collect();
+        self.log
+            .state()
+            .append_late(Instant::now() + later, records);
         self.log.changed();
     }
 }

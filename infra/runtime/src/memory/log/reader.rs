@@ -24,9 +24,19 @@ impl MemoryReader {
                 let partition = state.partition(at).ok_or_else(|| unknown("read", at))?;
                 Ok((at.clone(), partition.clamp(*offset)))
             };
-            (from.iter().map(place).collect::<Result<Vec<_>, LogError>>()?, state.breaks)
+            (
+                from.iter()
+                    .map(place)
+                    .collect::<Result<Vec<_>, LogError>>()?,
+                state.breaks,
+            )
         };
-        Ok(Self { log, places, first: 0, breaks })
+        Ok(Self {
+            log,
+            places,
+            first: 0,
+            breaks,
+        })
     }
 
     /// Whatever is there, at most `limit`; whether a place moved.
@@ -66,15 +76,25 @@ impl MemoryReader {
 
 #[async_trait]
 impl LogReader for MemoryReader {
-    async fn next(&mut self, into: &mut Vec<LogRecord>, limit: usize, wait: Duration) -> Result<(), LogError> {
+    async fn next(
+        &mut self,
+        into: &mut Vec<LogRecord>,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<(), LogError> {
         let deadline = Instant::now() + wait;
-        self.log.enter(LogOperation::Read, || "read".to_owned()).await?;
+        self.log
+            .enter(LogOperation::Read, || "read".to_owned())
+            .await?;
         let mut changes = self.log.changes();
         while !self.take(into, limit)? && self.log.wait(&mut changes, deadline).await {}
         Ok(())
     }
 
     fn position(&self, at: &TopicPartition) -> Option<i64> {
-        self.places.iter().find(|(place, _)| place == at).map(|(_, offset)| *offset)
+        self.places
+            .iter()
+            .find(|(place, _)| place == at)
+            .map(|(_, offset)| *offset)
     }
 }

@@ -20,7 +20,10 @@ pub(super) struct Partition {
 
 impl Partition {
     pub(super) fn edges(&self) -> Edges {
-        Edges { low: self.low, high: self.low + i64::try_from(self.records.len()).expect("memory is smaller") }
+        Edges {
+            low: self.low,
+            high: self.low + i64::try_from(self.records.len()).expect("memory is smaller"),
+        }
     }
 
     /// What is at an offset and after it.
@@ -32,12 +35,17 @@ impl Partition {
     /// An offset that is there: itself, or the first that is.
     pub(super) fn clamp(&self, offset: i64) -> i64 {
         let Edges { low, high } = self.edges();
-        if (low..=high).contains(&offset) { offset } else { low }
+        if (low..=high).contains(&offset) {
+            offset
+        } else {
+            low
+        }
     }
 
     pub(super) fn append(&mut self, record: Kept) -> i64 {
         let offset = self.edges().high;
-        self.records.push_back(record.map(|record| LogRecord { offset, ..record }));
+        self.records
+            .push_back(record.map(|record| LogRecord { offset, ..record }));
         offset
     }
 
@@ -67,21 +75,33 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn count(&self, topic: &str) -> Option<u32> {
-        self.topics.get(topic).map(|partitions| u32::try_from(partitions.len()).expect("few partitions"))
+        self.topics
+            .get(topic)
+            .map(|partitions| u32::try_from(partitions.len()).expect("few partitions"))
     }
 
     pub(super) fn partition(&self, at: &TopicPartition) -> Option<&Partition> {
-        self.topics.get(&at.topic)?.get(usize::try_from(at.partition).ok()?)
+        self.topics
+            .get(&at.topic)?
+            .get(usize::try_from(at.partition).ok()?)
     }
 
     pub(super) fn partition_mut(&mut self, at: &TopicPartition) -> Option<&mut Partition> {
-        self.topics.get_mut(&at.topic)?.get_mut(usize::try_from(at.partition).ok()?)
+        self.topics
+            .get_mut(&at.topic)?
+            .get_mut(usize::try_from(at.partition).ok()?)
     }
 
     pub(super) fn create(&mut self, topics: &[TopicSpec]) {
         for topic in topics {
-            let partitions = || (0..topic.partitions).map(|_| Partition::default()).collect();
-            self.topics.entry(topic.name.as_str().into()).or_insert_with(partitions);
+            let partitions = || {
+                (0..topic.partitions)
+                    .map(|_| Partition::default())
+                    .collect()
+            };
+            self.topics
+                .entry(topic.name.as_str().into())
+                .or_insert_with(partitions);
         }
         self.rebalance_all();
     }
@@ -114,7 +134,8 @@ impl State {
 
     pub(super) fn next_due(&self) -> Option<Instant> {
         let late = self.late.iter().map(|late| late.due);
-        late.chain(self.groups.values().filter_map(Group::next_due)).min()
+        late.chain(self.groups.values().filter_map(Group::next_due))
+            .min()
     }
 
     pub(super) fn rebalance_all(&mut self) {
@@ -130,7 +151,11 @@ impl State {
         self.members
     }
 
-    pub(super) fn with_group<T>(&mut self, name: &str, work: impl FnOnce(&mut Group, &Topics) -> T) -> T {
+    pub(super) fn with_group<T>(
+        &mut self,
+        name: &str,
+        work: impl FnOnce(&mut Group, &Topics) -> T,
+    ) -> T {
         let Self { groups, topics, .. } = self;
         work(groups.entry(name.to_owned()).or_default(), topics)
     }
@@ -140,9 +165,17 @@ pub(super) type Topics = BTreeMap<Arc<str>, Vec<Partition>>;
 
 /// A record on its way; its offset is the broker's to give.
 pub(super) fn record_of(out: &OutRecord<'_>) -> LogRecord {
-    let header = |(name, value): &(&str, &str)| ((*name).to_owned(), Some(Bytes::copy_from_slice(value.as_bytes())));
+    let header = |(name, value): &(&str, &str)| {
+        (
+            (*name).to_owned(),
+            Some(Bytes::copy_from_slice(value.as_bytes())),
+        )
+    };
     LogRecord {
-        at: TopicPartition { topic: out.topic.into(), partition: out.partition },
+        at: TopicPartition {
+            topic: out.topic.into(),
+            partition: out.partition,
+        },
         offset: 0,
         key: Some(Bytes::copy_from_slice(out.key)),
         value: Some(Bytes::copy_from_slice(out.value)),

@@ -38,7 +38,13 @@ impl MemorySubscriber {
             member
         };
         log.changed();
-        Self { log, group: group.to_owned(), member, lanes: BTreeMap::new(), ends: VecDeque::new() }
+        Self {
+            log,
+            group: group.to_owned(),
+            member,
+            lanes: BTreeMap::new(),
+            ends: VecDeque::new(),
+        }
     }
 
     fn hear(&mut self) -> Option<SubscriberEvent> {
@@ -52,12 +58,16 @@ impl MemorySubscriber {
         if !records.is_empty() {
             return Some(SubscriberEvent::Records(records));
         }
-        self.ends.pop_front().map(|(at, offset)| SubscriberEvent::End(at, offset))
+        self.ends
+            .pop_front()
+            .map(|(at, offset)| SubscriberEvent::End(at, offset))
     }
 
     fn told(&mut self) -> Option<SubscriberEvent> {
         let member = self.member;
-        let change = self.log.state().with_group(&self.group, |group, _| group.members.get_mut(&member)?.told.pop_front())?;
+        let change = self.log.state().with_group(&self.group, |group, _| {
+            group.members.get_mut(&member)?.told.pop_front()
+        })?;
         Some(match change {
             Change::Assigned(partitions) => SubscriberEvent::Assigned(partitions),
             Change::Revoked(partitions) => SubscriberEvent::Revoked(partitions),
@@ -72,7 +82,8 @@ impl MemorySubscriber {
     fn read(&mut self) -> Vec<LogRecord> {
         let mut state = self.log.state();
         let (name, member) = (self.group.as_str(), self.member);
-        self.lanes.retain(|at, _| state.with_group(name, |group, _| group.has(member, at)));
+        self.lanes
+            .retain(|at, _| state.with_group(name, |group, _| group.has(member, at)));
         let mut records = Vec::new();
         for (at, lane) in self.lanes.iter_mut().filter(|(_, lane)| !lane.rests) {
             lane.read(&state, at, &mut records);
@@ -106,7 +117,9 @@ impl Lane {
 impl Subscriber for MemorySubscriber {
     async fn next(&mut self, wait: Duration) -> Result<Option<SubscriberEvent>, LogError> {
         let deadline = Instant::now() + wait;
-        self.log.enter(LogOperation::Read, || "hear its group".to_owned()).await?;
+        self.log
+            .enter(LogOperation::Read, || "hear its group".to_owned())
+            .await?;
         let mut changes = self.log.changes();
         loop {
             if let Some(event) = self.hear() {
@@ -120,22 +133,37 @@ impl Subscriber for MemorySubscriber {
 
     async fn start(&mut self, at: &TopicPartition, offset: i64) -> Result<(), LogError> {
         let member = self.member;
-        let is_ours = self.log.state().with_group(&self.group, |group, _| group.has(member, at));
+        let is_ours = self
+            .log
+            .state()
+            .with_group(&self.group, |group, _| group.has(member, at));
         if !is_ours {
             return Err(LogError {
-                what: format!("start topic {} partition {} from offset {offset}", at.topic, at.partition),
+                what: format!(
+                    "start topic {} partition {} from offset {offset}",
+                    at.topic, at.partition
+                ),
                 why: "it is not ours".to_owned(),
                 transient: false,
             });
         }
-        self.lanes.insert(at.clone(), Lane { next: offset, ended: None, rests: false });
+        self.lanes.insert(
+            at.clone(),
+            Lane {
+                next: offset,
+                ended: None,
+                rests: false,
+            },
+        );
         Ok(())
     }
 
     async fn release(&mut self, partitions: &[TopicPartition]) {
         self.lanes.retain(|at, _| !partitions.contains(at));
         let member = self.member;
-        self.log.state().with_group(&self.group, |group, topics| group.release(member, partitions, topics));
+        self.log.state().with_group(&self.group, |group, topics| {
+            group.release(member, partitions, topics)
+        });
         self.log.changed();
     }
 
@@ -147,7 +175,9 @@ impl Subscriber for MemorySubscriber {
     }
 
     async fn note(&mut self, offsets: &[(TopicPartition, i64)]) {
-        self.log.state().with_group(&self.group, |group, _| group.noted.extend(offsets.iter().cloned()));
+        self.log.state().with_group(&self.group, |group, _| {
+            group.noted.extend(offsets.iter().cloned())
+        });
     }
 
     async fn leave(self: Box<Self>) {}
@@ -156,7 +186,9 @@ impl Subscriber for MemorySubscriber {
 impl Drop for MemorySubscriber {
     fn drop(&mut self) {
         let member = self.member;
-        self.log.state().with_group(&self.group, |group, topics| group.leave(member, topics));
+        self.log
+            .state()
+            .with_group(&self.group, |group, topics| group.leave(member, topics));
         self.log.changed();
     }
 }

@@ -12,7 +12,14 @@ impl MemoryLog {
     pub fn records(&self, at: &TopicPartition) -> Vec<LogRecord> {
         let state = self.state();
         let partition = state.partition(at);
-        partition.map(|partition| partition.from(0).filter_map(|(_, record)| record.clone()).collect()).unwrap_or_default()
+        partition
+            .map(|partition| {
+                partition
+                    .from(0)
+                    .filter_map(|(_, record)| record.clone())
+                    .collect()
+            })
+            .unwrap_or_default()
     }
 
     /// All partitions of all topics.
@@ -21,15 +28,32 @@ impl MemoryLog {
         let state = self.state();
         let places = state.topics.iter().flat_map(|(topic, partitions)| {
             let partitions = 0..i32::try_from(partitions.len()).expect("few partitions");
-            partitions.map(|partition| TopicPartition { topic: topic.clone(), partition })
+            partitions.map(|partition| TopicPartition {
+                topic: topic.clone(),
+                partition,
+            })
         });
         places.collect()
     }
 
     /// Puts a record into a partition: somebody else's, broken, forged, or one of ours once more.
-    pub fn put(&self, at: &TopicPartition, key: Option<&str>, value: Option<&str>, headers: &[(&str, &str)]) {
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-        self.put_bytes(at, key.map(str::as_bytes), value.map(str::as_bytes), &headers);
+    pub fn put(
+        &self,
+        at: &TopicPartition,
+        key: Option<&str>,
+        value: Option<&str>,
+        headers: &[(&str, &str)],
+    ) {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, Some(value.as_bytes())))
+            .collect();
+        self.put_bytes(
+            at,
+            key.map(str::as_bytes),
+            value.map(str::as_bytes),
+            &headers,
+        );
     }
 
     /// The same, of bytes that need be no text.
@@ -40,7 +64,9 @@ impl MemoryLog {
         value: Option<&[u8]>,
         headers: &[(&str, Option<&[u8]>)],
     ) {
-        let header = |(name, value): &(&str, Option<&[u8]>)| ((*name).to_owned(), value.map(Bytes::copy_from_slice));
+        let header = |(name, value): &(&str, Option<&[u8]>)| {
+            ((*name).to_owned(), value.map(Bytes::copy_from_slice))
+        };
         let record = LogRecord {
             at: at.clone(),
             offset: 0,
@@ -54,26 +80,36 @@ impl MemoryLog {
 
     /// Puts a record there again, at the end of its partition.
     pub fn put_again(&self, record: &LogRecord) {
-        self.state().append(record.clone()).expect("the partition is there");
+        self.state()
+            .append(record.clone())
+            .expect("the partition is there");
         self.changed();
     }
 
     /// Puts a control record at the end of a partition, as a transaction's end leaves it.
     pub fn put_control(&self, at: &TopicPartition) {
-        self.state().partition_mut(at).expect("the partition is there").append(None);
+        self.state()
+            .partition_mut(at)
+            .expect("the partition is there")
+            .append(None);
         self.changed();
     }
 
     /// DeleteRecords, or retention: everything before an offset goes.
     pub fn truncate_before(&self, at: &TopicPartition, offset: i64) {
-        self.state().partition_mut(at).expect("the partition is there").truncate_before(offset);
+        self.state()
+            .partition_mut(at)
+            .expect("the partition is there")
+            .truncate_before(offset);
         self.changed();
     }
 
     /// The topic is deleted and made again, empty.
     pub fn wipe(&self, topic: &str) {
         if let Some(partitions) = self.state().topics.get_mut(topic) {
-            partitions.iter_mut().for_each(|partition| *partition = Partition::default());
+            partitions
+                .iter_mut()
+                .for_each(|partition| *partition = Partition::default());
         }
         self.changed();
     }
@@ -106,13 +142,15 @@ impl MemoryLog {
 
     /// Every member of a group loses what it has, and joins again.
     pub fn lose_sessions(&self, group: &str) {
-        self.state().with_group(group, |group, topics| group.lose_sessions(topics));
+        self.state()
+            .with_group(group, |group, topics| group.lose_sessions(topics));
         self.changed();
     }
 
     /// What a group noted.
     #[must_use]
     pub fn noted(&self, group: &str, at: &TopicPartition) -> Option<i64> {
-        self.state().with_group(group, |group, _| group.noted.get(at).copied())
+        self.state()
+            .with_group(group, |group, _| group.noted.get(at).copied())
     }
 }

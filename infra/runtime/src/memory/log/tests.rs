@@ -29,7 +29,13 @@ impl LogBench for Bench {
         self.log.truncate_before(at, offset);
     }
 
-    async fn put(&self, at: &TopicPartition, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&str, Option<&[u8]>)]) {
+    async fn put(
+        &self,
+        at: &TopicPartition,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, Option<&[u8]>)],
+    ) {
         self.log.put_bytes(at, key, value, headers);
     }
 
@@ -41,13 +47,25 @@ impl LogBench for Bench {
 
 #[tokio::test(start_paused = true)]
 async fn it_keeps_every_rule_of_a_log() {
-    all(&Bench { log: MemoryLog::new(), names: AtomicU32::new(0) }).await;
+    all(&Bench {
+        log: MemoryLog::new(),
+        names: AtomicU32::new(0),
+    })
+    .await;
 }
 
 async fn two_members(log: &MemoryLog) -> [Box<dyn crate::ports::Subscriber>; 2] {
-    log.create(&[TopicSpec { name: "t".to_owned(), partitions: 2 }]).await.unwrap();
+    log.create(&[TopicSpec {
+        name: "t".to_owned(),
+        partitions: 2,
+    }])
+    .await
+    .unwrap();
     let topics = ["t".to_owned()];
-    [log.subscriber("g", &topics).await.unwrap(), log.subscriber("g", &topics).await.unwrap()]
+    [
+        log.subscriber("g", &topics).await.unwrap(),
+        log.subscriber("g", &topics).await.unwrap(),
+    ]
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,10 +73,16 @@ async fn what_is_not_released_goes_after_twenty_seconds() {
     let log = MemoryLog::new();
     let [mut first, mut second] = two_members(&log).await;
     let wait = Duration::from_secs(60);
-    assert!(matches!(first.next(wait).await.unwrap(), Some(SubscriberEvent::Assigned(all)) if all.len() == 2));
-    assert!(matches!(first.next(wait).await.unwrap(), Some(SubscriberEvent::Revoked(one)) if one.len() == 1));
+    assert!(
+        matches!(first.next(wait).await.unwrap(), Some(SubscriberEvent::Assigned(all)) if all.len() == 2)
+    );
+    assert!(
+        matches!(first.next(wait).await.unwrap(), Some(SubscriberEvent::Revoked(one)) if one.len() == 1)
+    );
     let begun = tokio::time::Instant::now();
-    assert!(matches!(second.next(wait).await.unwrap(), Some(SubscriberEvent::Assigned(one)) if one.len() == 1));
+    assert!(
+        matches!(second.next(wait).await.unwrap(), Some(SubscriberEvent::Assigned(one)) if one.len() == 1)
+    );
     assert_eq!(begun.elapsed(), Duration::from_secs(20));
 }
 
@@ -72,6 +96,8 @@ async fn a_lost_session_is_told_and_joined_again() {
     while let Some(event) = first.next(Duration::from_secs(1)).await.unwrap() {
         told.push(event);
     }
-    assert!(matches!(told.as_slice(), [.., SubscriberEvent::Lost(lost), SubscriberEvent::Assigned(again)]
-        if !lost.is_empty() && again.len() == 2));
+    assert!(
+        matches!(told.as_slice(), [.., SubscriberEvent::Lost(lost), SubscriberEvent::Assigned(again)]
+        if !lost.is_empty() && again.len() == 2)
+    );
 }

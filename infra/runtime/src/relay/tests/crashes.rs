@@ -22,7 +22,10 @@ struct Dice {
 
 impl Dice {
     fn new(seed: u64) -> Arc<Self> {
-        Arc::new(Self { dice: Mutex::new(SmallRng::seed_from_u64(seed)), kind: AtomicBool::new(false) })
+        Arc::new(Self {
+            dice: Mutex::new(SmallRng::seed_from_u64(seed)),
+            kind: AtomicBool::new(false),
+        })
     }
 
     fn up_to(&self, most: u64) -> u64 {
@@ -46,13 +49,21 @@ impl Faults for Dice {
 
 impl LogFaults for Dice {
     fn fate(&self, operation: LogOperation) -> LogFate {
-        let fails = self.one_in(if operation == LogOperation::Publish { 10 } else { 60 });
+        let fails = self.one_in(if operation == LogOperation::Publish {
+            10
+        } else {
+            60
+        });
         LogFate {
             delay: Duration::from_micros(self.up_to(20_000)),
             fails,
             written: self.up_to(25) as usize + usize::from(!fails),
-            arrives_late: (self.up_to(1) == 0)
-                .then(|| (self.up_to(25) as usize, Duration::from_millis(self.up_to(3_000)))),
+            arrives_late: (self.up_to(1) == 0).then(|| {
+                (
+                    self.up_to(25) as usize,
+                    Duration::from_millis(self.up_to(3_000)),
+                )
+            }),
         }
     }
 }
@@ -60,11 +71,21 @@ impl LogFaults for Dice {
 async fn run(seed: u64) {
     let world = World::new();
     let dice = Dice::new(seed);
-    let start = || world.relay_with(world.options(), Arc::clone(&dice) as Arc<dyn Faults>, Arc::clone(&dice) as Arc<dyn LogFaults>);
+    let start = || {
+        world.relay_with(
+            world.options(),
+            Arc::clone(&dice) as Arc<dyn Faults>,
+            Arc::clone(&dice) as Arc<dyn LogFaults>,
+        )
+    };
     let mut processes = vec![start(), start()];
     for _ in 0..15 {
-        let ids: Vec<_> = (0..dice.up_to(20)).map(|_| u32::try_from(dice.up_to(12)).unwrap()).collect();
-        world.append(if dice.up_to(1) == 0 { "stock" } else { "order" }, ids).await;
+        let ids: Vec<_> = (0..dice.up_to(20))
+            .map(|_| u32::try_from(dice.up_to(12)).unwrap())
+            .collect();
+        world
+            .append(if dice.up_to(1) == 0 { "stock" } else { "order" }, ids)
+            .await;
         tokio::time::sleep(Duration::from_millis(dice.up_to(400))).await;
         match dice.up_to(3) {
             0 => {
@@ -102,12 +123,25 @@ async fn a_frozen_leader_does_no_harm_but_duplicates() {
     impl LogFaults for Frozen {
         fn fate(&self, operation: LogOperation) -> LogFate {
             let slow = operation == LogOperation::Publish;
-            LogFate { delay: if slow { Duration::from_secs(8) } else { Duration::ZERO }, ..LogFate::default() }
+            LogFate {
+                delay: if slow {
+                    Duration::from_secs(8)
+                } else {
+                    Duration::ZERO
+                },
+                ..LogFate::default()
+            }
         }
     }
     let world = World::new();
-    let frozen = world.relay_with(world.options(), Arc::new(crate::memory::store::NoFaults), Arc::new(Frozen));
-    frozen.until(|status| status.phase == crate::relay::Phase::Leading).await;
+    let frozen = world.relay_with(
+        world.options(),
+        Arc::new(crate::memory::store::NoFaults),
+        Arc::new(Frozen),
+    );
+    frozen
+        .until(|status| status.phase == crate::relay::Phase::Leading)
+        .await;
     world.append("stock", 0..40).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.count(), 0, "it froze with all of them in hand");

@@ -48,14 +48,21 @@ async fn a_repaired_fork_is_published_as_a_new_incarnation_from_the_checkpoint_o
     relay.end().await;
 
     world.database.repair_fork();
-    repair::step_over(world.handle().as_ref(), &world.log, &world.options()).await.unwrap();
+    repair::step_over(world.handle().as_ref(), &world.log, &world.options())
+        .await
+        .unwrap();
     assert_eq!(world.handle().stopped().await.unwrap(), None);
     let from = world.checkpoint().await.position;
     let relay = world.relay();
     world.relayed().await;
     assert_ne!(world.source(), old);
     let read = world.read();
-    let mut positions: Vec<_> = read.events.values().flatten().map(|(position, _)| *position).collect();
+    let mut positions: Vec<_> = read
+        .events
+        .values()
+        .flatten()
+        .map(|(position, _)| *position)
+        .collect();
     positions.sort_unstable();
     assert_eq!(positions, (from + 1..=30).collect::<Vec<_>>());
     relay.end().await;
@@ -91,7 +98,9 @@ async fn a_late_record_of_an_older_incarnation_beyond_the_checkpoint_stops_the_r
     let edges = world.log.edges(std::slice::from_ref(&at)).await.unwrap()[0];
     world.database.restore(20);
     world.database.repair_fork();
-    repair::step_over(world.handle().as_ref(), &world.log, &world.options()).await.unwrap();
+    repair::step_over(world.handle().as_ref(), &world.log, &world.options())
+        .await
+        .unwrap();
     world.log.put_again(&late);
     let relay = world.relay();
     let why = relay.stopped().await;

@@ -14,7 +14,11 @@ async fn every_event_is_in_the_partition_of_its_key_once_and_in_order() {
     world.relayed().await;
     let read = world.assert_complete().await;
     assert!(read.duplicates.is_empty());
-    assert_eq!(read.events.len(), 2 * PARTITIONS as usize, "all partitions are used");
+    assert_eq!(
+        read.events.len(),
+        2 * PARTITIONS as usize,
+        "all partitions are used"
+    );
     relay.end().await;
 }
 
@@ -32,8 +36,14 @@ async fn a_record_is_the_stored_event_and_names_the_one_before_it_in_its_partiti
             let event = &stored[position as usize - 1];
             assert_eq!(record.key.as_deref(), Some(event.id.as_bytes()));
             assert_eq!(record.value.as_ref(), Some(&event.payload));
-            assert_eq!(text(&record, "ce_id"), Some(&*event.event_id.hyphenated().to_string()));
-            assert_eq!(text(&record, "ce_source"), Some(&*world.source().to_string()));
+            assert_eq!(
+                text(&record, "ce_id"),
+                Some(&*event.event_id.hyphenated().to_string())
+            );
+            assert_eq!(
+                text(&record, "ce_source"),
+                Some(&*world.source().to_string())
+            );
             assert_eq!(text(&record, "ce_type"), Some("jangbu.stock.Counted.v1"));
             assert_eq!(text(&record, "ce_previous"), Some(&*previous.to_string()));
             assert_eq!(text(&record, "ce_actor"), Some("tester"));
@@ -73,7 +83,10 @@ async fn the_status_tells_position_and_lag() {
     world.append("stock", 0..30).await;
     let relay = world.relay();
     let status = relay.until(|status| status.position == 30).await;
-    assert_eq!((status.phase, status.head, status.lag_events), (Phase::Leading, 30, 0));
+    assert_eq!(
+        (status.phase, status.head, status.lag_events),
+        (Phase::Leading, 30, 0)
+    );
     assert_eq!(status.problem, None);
     relay.end().await;
 }

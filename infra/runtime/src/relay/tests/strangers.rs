@@ -7,15 +7,30 @@ use crate::ports::{LogRecord, TopicPartition};
 /// The headers of a record, with some of them changed.
 fn changed<'r>(record: &'r LogRecord, changes: &[(&'r str, &'r str)]) -> Vec<(&'r str, &'r str)> {
     let header = |name: &'r str| {
-        let change = changes.iter().find(|(changed, _)| *changed == name).map(|(_, value)| *value);
-        change.or_else(|| text(record, name)).map(|value| (name, value))
+        let change = changes
+            .iter()
+            .find(|(changed, _)| *changed == name)
+            .map(|(_, value)| *value);
+        change
+            .or_else(|| text(record, name))
+            .map(|value| (name, value))
     };
-    record.headers.iter().filter_map(|(name, _)| header(name)).collect()
+    record
+        .headers
+        .iter()
+        .filter_map(|(name, _)| header(name))
+        .collect()
 }
 
 fn put(world: &World, at: &TopicPartition, record: &LogRecord, changes: &[(&str, &str)]) {
-    let key = record.key.as_ref().map(|key| std::str::from_utf8(key).unwrap());
-    let value = record.value.as_ref().map(|value| std::str::from_utf8(value).unwrap());
+    let key = record
+        .key
+        .as_ref()
+        .map(|key| std::str::from_utf8(key).unwrap());
+    let value = record
+        .value
+        .as_ref()
+        .map(|value| std::str::from_utf8(value).unwrap());
     world.log.put(at, key, value, &changed(record, changes));
 }
 
@@ -35,11 +50,32 @@ async fn published() -> (World, TopicPartition, LogRecord) {
 async fn alien_malformed_null_and_control_records_never_stop_the_start() {
     let (world, at, last) = published().await;
     world.log.put(&at, None, None, &[]);
-    world.log.put(&at, Some("x"), Some("not json"), &[("ce_source", "/elsewhere")]);
-    put(&world, &at, &last, &[("ce_source", "/jangbu/another/0198c5a0-7b1c-7cc4-9d5c-2f1f3a0f4a11"), ("ce_position", "900")]);
+    world.log.put(
+        &at,
+        Some("x"),
+        Some("not json"),
+        &[("ce_source", "/elsewhere")],
+    );
+    put(
+        &world,
+        &at,
+        &last,
+        &[
+            (
+                "ce_source",
+                "/jangbu/another/0198c5a0-7b1c-7cc4-9d5c-2f1f3a0f4a11",
+            ),
+            ("ce_position", "900"),
+        ],
+    );
     put(&world, &at, &last, &[("ce_position", "many")]);
     put(&world, &at, &last, &[("ce_id", "none")]);
-    world.log.put(&at, Some("1"), None, &changed(&last, &[("ce_position", "901")]));
+    world.log.put(
+        &at,
+        Some("1"),
+        None,
+        &changed(&last, &[("ce_position", "901")]),
+    );
     world.log.put_control(&at);
     let relay = world.relay();
     world.append("stock", 0..30).await;
@@ -84,7 +120,10 @@ async fn another_event_at_a_stored_position_stops_the_relay_and_both_are_told() 
     put(&world, &at, &last, &[("ce_id", forged)]);
     let relay = world.relay();
     let why = relay.stopped().await;
-    assert!(why.contains(forged) && why.contains(text(&last, "ce_id").unwrap()), "{why}");
+    assert!(
+        why.contains(forged) && why.contains(text(&last, "ce_id").unwrap()),
+        "{why}"
+    );
     relay.end().await;
 }
 
@@ -106,17 +145,39 @@ async fn a_stop_holds_in_every_process_until_it_is_repaired() {
 async fn a_forged_previous_does_not_silence_what_lies_between() {
     let (world, at, _) = published().await;
     world.append("stock", 0..30).await;
-    let key_of = |record: &LogRecord| String::from_utf8(record.key.clone().unwrap().to_vec()).unwrap();
+    let key_of =
+        |record: &LogRecord| String::from_utf8(record.key.clone().unwrap().to_vec()).unwrap();
     let keys: Vec<_> = world.log.records(&at).iter().map(key_of).collect();
     let stored = world.stored().await;
-    let later: Vec<_> = stored.iter().skip(30).filter(|event| keys.contains(&event.id)).collect();
+    let later: Vec<_> = stored
+        .iter()
+        .skip(30)
+        .filter(|event| keys.contains(&event.id))
+        .collect();
     let (skipped, forged) = (later[0], later[1]);
-    let model = world.log.records(&at).into_iter().find(|record| key_of(record) == forged.id).unwrap();
+    let model = world
+        .log
+        .records(&at)
+        .into_iter()
+        .find(|record| key_of(record) == forged.id)
+        .unwrap();
     let (position, id) = (forged.position.to_string(), forged.event_id.to_string());
-    put(&world, &at, &model, &[("ce_position", &position), ("ce_id", &id), ("ce_previous", "0")]);
+    put(
+        &world,
+        &at,
+        &model,
+        &[
+            ("ce_position", &position),
+            ("ce_id", &id),
+            ("ce_previous", "0"),
+        ],
+    );
     let relay = world.relay();
     let why = relay.stopped().await;
-    assert!(why.contains(&format!("position {}", skipped.position)), "{why}");
+    assert!(
+        why.contains(&format!("position {}", skipped.position)),
+        "{why}"
+    );
     relay.end().await;
 }
 
@@ -130,7 +191,10 @@ async fn a_record_of_ours_in_a_partition_that_is_not_its_own_counts_for_nothing(
     let newest = world.log.records(&at).pop().unwrap();
     let before = world.count();
     let elsewhere = world.place("stock", (at.partition + 1) % 3);
-    world.log.put_again(&LogRecord { at: elsewhere, ..newest });
+    world.log.put_again(&LogRecord {
+        at: elsewhere,
+        ..newest
+    });
     let relay = world.relay();
     world.append("stock", 0..30).await;
     world.relayed().await;

@@ -17,8 +17,8 @@ use crate::memory::leadership::MemoryLedger;
 use crate::memory::log::{LogFaults, MemoryLog, NoLogFaults};
 use crate::memory::store::{Faults, MemoryDatabase, MemoryStore, NoFaults};
 use crate::ports::{
-    Clock, Entry, EventStore, FastOutcome, Log, LogRecord, NewEvent, RelayCheckpoint, RelayLedger, Stream,
-    TopicPartition,
+    Clock, Entry, EventStore, FastOutcome, Log, LogRecord, NewEvent, RelayCheckpoint, RelayLedger,
+    Stream, TopicPartition,
 };
 use crate::relay::{Phase, Relay, RelayOptions, RelayStatus};
 
@@ -73,7 +73,10 @@ impl World {
             let version = versions.entry(id).or_default();
             let entry = self.entry(aggregate, id, *version);
             *version += 1;
-            assert!(matches!(appender.append(&[entry]).await.unwrap(), FastOutcome::Appended(_)));
+            assert!(matches!(
+                appender.append(&[entry]).await.unwrap(),
+                FastOutcome::Appended(_)
+            ));
         }
         store.announce(store.head().await.unwrap().position);
     }
@@ -93,15 +96,28 @@ impl World {
             leaf: [0; 32],
         };
         event.leaf = hash::leaf_of(&event, command_id);
-        Entry { command_id, stream, version, expected_version: None, events: vec![event], version_known: false }
+        Entry {
+            command_id,
+            stream,
+            version,
+            expected_version: None,
+            events: vec![event],
+            version_known: false,
+        }
     }
 
     pub(super) async fn stored(&self) -> Vec<Envelope> {
-        MemoryStore::connect(&self.database, Arc::new(NoFaults)).read(0, usize::MAX).await.unwrap()
+        MemoryStore::connect(&self.database, Arc::new(NoFaults))
+            .read(0, usize::MAX)
+            .await
+            .unwrap()
     }
 
     pub(super) fn source(&self) -> Source {
-        Source { store: "mall".to_owned(), incarnation: *self.database.incarnations().last().unwrap() }
+        Source {
+            store: "mall".to_owned(),
+            incarnation: *self.database.incarnations().last().unwrap(),
+        }
     }
 
     pub(super) fn options(&self) -> RelayOptions {
@@ -132,11 +148,16 @@ impl World {
             let (relay, cancel) = (Arc::clone(&relay), cancel.clone());
             async move { relay.run(cancel).await }
         });
-        Process { relay, cancel, task }
+        Process {
+            relay,
+            cancel,
+            task,
+        }
     }
 
     pub(super) fn handle(&self) -> Arc<dyn RelayLedger> {
-        self.ledger.of(&MemoryStore::connect(&self.database, Arc::new(NoFaults)))
+        self.ledger
+            .of(&MemoryStore::connect(&self.database, Arc::new(NoFaults)))
     }
 
     pub(super) async fn checkpoint(&self) -> RelayCheckpoint {
@@ -151,35 +172,65 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(600), all).await.is_err() {
-            panic!("the checkpoint came to {:?} of {head}", self.checkpoint().await);
+        if tokio::time::timeout(Duration::from_secs(600), all)
+            .await
+            .is_err()
+        {
+            panic!(
+                "the checkpoint came to {:?} of {head}",
+                self.checkpoint().await
+            );
         }
     }
 
     pub(super) fn place(&self, aggregate: &str, partition: i32) -> TopicPartition {
-        TopicPartition { topic: format!("{PREFIX}{aggregate}").into(), partition }
+        TopicPartition {
+            topic: format!("{PREFIX}{aggregate}").into(),
+            partition,
+        }
     }
 
     /// A partition that holds records.
     pub(super) fn some_place(&self, aggregate: &str) -> TopicPartition {
         let topic = format!("{PREFIX}{aggregate}");
-        let places = self.log.places().into_iter().filter(|at| *at.topic == *topic);
-        places.max_by_key(|at| self.log.records(at).len()).expect("the topic is there")
+        let places = self
+            .log
+            .places()
+            .into_iter()
+            .filter(|at| *at.topic == *topic);
+        places
+            .max_by_key(|at| self.log.records(at).len())
+            .expect("the topic is there")
     }
 
     pub(super) fn count(&self) -> usize {
-        self.log.places().iter().map(|at| self.log.records(at).len()).sum()
+        self.log
+            .places()
+            .iter()
+            .map(|at| self.log.records(at).len())
+            .sum()
     }
 
     /// Reads the log by the rule of section 5 and finds every stored event once, in order, where its key belongs.
     pub(super) async fn assert_complete(&self) -> Read {
         let mut read = self.read();
-        assert_eq!(read.losses, Vec::<String>::new(), "no reader may ever see a loss");
+        assert_eq!(
+            read.losses,
+            Vec::<String>::new(),
+            "no reader may ever see a loss"
+        );
         let stored = self.stored().await;
-        let mut found: Vec<_> = read.events.values().flatten().map(|(position, id)| (*position, id.clone())).collect();
+        let mut found: Vec<_> = read
+            .events
+            .values()
+            .flatten()
+            .map(|(position, id)| (*position, id.clone()))
+            .collect();
         found.sort_unstable();
-        let expected: Vec<_> =
-            stored.iter().map(|event| (event.position, event.event_id.hyphenated().to_string())).collect();
+        let expected: Vec<_> = stored
+            .iter()
+            .map(|event| (event.position, event.event_id.hyphenated().to_string()))
+            .collect();
         assert_eq!(found, expected);
         for (at, events) in &read.events {
             assert!(events.is_sorted_by_key(|(position, _)| *position), "{at:?}");
@@ -204,10 +255,14 @@ impl World {
                     read.duplicates.push(position);
                 } else {
                     if previous > last {
-                        read.losses.push(format!("{previous} is missing before {position} in {at:?}"));
+                        read.losses
+                            .push(format!("{previous} is missing before {position} in {at:?}"));
                     }
                     let id = text(&record, "ce_id").unwrap().to_owned();
-                    read.events.entry(at.clone()).or_default().push((position, id));
+                    read.events
+                        .entry(at.clone())
+                        .or_default()
+                        .push((position, id));
                     last = position;
                 }
             }
@@ -225,7 +280,9 @@ pub(super) struct Read {
 }
 
 pub(super) fn text<'r>(record: &'r LogRecord, name: &str) -> Option<&'r str> {
-    record.header(name).map(|value| std::str::from_utf8(value).unwrap())
+    record
+        .header(name)
+        .map(|value| std::str::from_utf8(value).unwrap())
 }
 
 /// A process that relays, until it is told to end or is killed.
@@ -244,7 +301,10 @@ impl Process {
     /// kill -9.
     pub(super) async fn kill(self) {
         self.task.abort();
-        assert!(self.task.await.is_err_and(|ended| ended.is_cancelled()), "the process ended by itself");
+        assert!(
+            self.task.await.is_err_and(|ended| ended.is_cancelled()),
+            "the process ended by itself"
+        );
     }
 
     pub(super) async fn until(&self, wanted: impl FnMut(&RelayStatus) -> bool) -> RelayStatus {
@@ -252,12 +312,18 @@ impl Process {
         let seen = tokio::time::timeout(Duration::from_secs(600), status.wait_for(wanted)).await;
         match seen {
             Ok(status) => status.unwrap().clone(),
-            Err(_) => panic!("the relay's status stays {:?}", self.relay.status().borrow()),
+            Err(_) => panic!(
+                "the relay's status stays {:?}",
+                self.relay.status().borrow()
+            ),
         }
     }
 
     /// Why it stopped.
     pub(super) async fn stopped(&self) -> String {
-        self.until(|status| status.phase == Phase::Stopped).await.problem.unwrap()
+        self.until(|status| status.phase == Phase::Stopped)
+            .await
+            .problem
+            .unwrap()
     }
 }

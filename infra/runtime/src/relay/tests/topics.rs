@@ -18,7 +18,10 @@ async fn published(world: &World) {
 }
 
 fn self_healing(world: &World) -> RelayOptions {
-    RelayOptions { self_heal: true, ..world.options() }
+    RelayOptions {
+        self_heal: true,
+        ..world.options()
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -28,7 +31,10 @@ async fn grown_partitions_stop_the_relay() {
     world.log.grow(&format!("{PREFIX}stock"), 24);
     let relay = world.relay();
     let why = relay.stopped().await;
-    assert!(why.contains("has 24 partitions and the relay has written to 3"), "{why}");
+    assert!(
+        why.contains("has 24 partitions and the relay has written to 3"),
+        "{why}"
+    );
     relay.end().await;
 }
 
@@ -40,17 +46,32 @@ async fn a_wiped_topic_stops_the_relay_until_it_is_refilled_by_command() {
     world.log.wipe(&format!("{PREFIX}stock"));
     let relay = world.relay();
     let why = relay.stopped().await;
-    assert!(why.contains("jangbu repair kafka") && why.contains("test.stock"), "{why}");
+    assert!(
+        why.contains("jangbu repair kafka") && why.contains("test.stock"),
+        "{why}"
+    );
     relay.end().await;
 
     let relay = world.relay();
-    let repaired = repair::refill(world.handle().as_ref(), &world.log, &world.options()).await.unwrap();
+    let repaired = repair::refill(world.handle().as_ref(), &world.log, &world.options())
+        .await
+        .unwrap();
     assert_eq!(repaired.was_stopped, Some(why));
-    assert!(repaired.refilled.iter().all(|place| place.starts_with("test.stock/")), "{repaired:?}");
+    assert!(
+        repaired
+            .refilled
+            .iter()
+            .all(|place| place.starts_with("test.stock/")),
+        "{repaired:?}"
+    );
     world.append("stock", 0..5).await;
     world.relayed().await;
     assert!(world.assert_complete().await.duplicates.is_empty());
-    assert_eq!(world.log.records(&world.some_place("order")).len(), orders, "the other topic was left alone");
+    assert_eq!(
+        world.log.records(&world.some_place("order")).len(),
+        orders,
+        "the other topic was left alone"
+    );
     relay.end().await;
 }
 
@@ -59,7 +80,10 @@ async fn a_deleted_topic_comes_back_with_its_partitions() {
     let world = World::new();
     published(&world).await;
     world.log.delete(&format!("{PREFIX}stock"));
-    let options = RelayOptions { partitions: 7, ..self_healing(&world) };
+    let options = RelayOptions {
+        partitions: 7,
+        ..self_healing(&world)
+    };
     let relay = world.relay_with(options, Arc::new(NoFaults), Arc::new(NoLogFaults));
     world.append("stock", 0..5).await;
     world.relayed().await;
@@ -70,7 +94,11 @@ async fn a_deleted_topic_comes_back_with_its_partitions() {
 #[tokio::test(start_paused = true)]
 async fn a_relay_that_heals_refills_a_topic_wiped_while_it_is_idle() {
     let world = World::new();
-    let relay = world.relay_with(self_healing(&world), Arc::new(NoFaults), Arc::new(NoLogFaults));
+    let relay = world.relay_with(
+        self_healing(&world),
+        Arc::new(NoFaults),
+        Arc::new(NoLogFaults),
+    );
     world.append("stock", 0..40).await;
     world.relayed().await;
     world.log.wipe(&format!("{PREFIX}stock"));
@@ -79,7 +107,9 @@ async fn a_relay_that_heals_refills_a_topic_wiped_while_it_is_idle() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(120), refilled).await.expect("the topic is refilled");
+    tokio::time::timeout(Duration::from_secs(120), refilled)
+        .await
+        .expect("the topic is refilled");
     world.assert_complete().await;
     relay.end().await;
 }
@@ -106,7 +136,13 @@ async fn a_refill_that_is_cut_short_is_taken_up_again() {
 async fn forget_checkpoint(ledger: &dyn RelayLedger) {
     let mut leadership = ledger.lead().await.unwrap().unwrap();
     let counts = leadership.checkpoint().await.unwrap().counts;
-    leadership.save(&RelayCheckpoint { counts, ..RelayCheckpoint::default() }).await.unwrap();
+    leadership
+        .save(&RelayCheckpoint {
+            counts,
+            ..RelayCheckpoint::default()
+        })
+        .await
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,9 +177,24 @@ async fn a_hole_ends_the_tail_and_is_filled() {
     world.relayed().await;
     let missing = text(&records[2], "ce_position");
     let now = world.log.records(&at);
-    assert!(now.iter().any(|record| text(record, "ce_position") == missing), "the hole is filled");
-    let positions: Vec<_> = now.iter().skip(records.len() - 1).map(|record| text(record, "ce_position")).collect();
-    let expected: Vec<_> = records.iter().skip(2).map(|record| text(record, "ce_position")).collect();
-    assert_eq!(positions, expected, "from the hole on, all of it once more and in order");
+    assert!(
+        now.iter()
+            .any(|record| text(record, "ce_position") == missing),
+        "the hole is filled"
+    );
+    let positions: Vec<_> = now
+        .iter()
+        .skip(records.len() - 1)
+        .map(|record| text(record, "ce_position"))
+        .collect();
+    let expected: Vec<_> = records
+        .iter()
+        .skip(2)
+        .map(|record| text(record, "ce_position"))
+        .collect();
+    assert_eq!(
+        positions, expected,
+        "from the hole on, all of it once more and in order"
+    );
     relay.end().await;
 }
