@@ -1,30 +1,31 @@
 //! Following the newest events: from the log while it brings them in time, from the store when it does not.
 
+mod open;
+mod refill;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Follower;
 use super::feed::FollowError;
 use super::intake::{Dropped, Intake};
 use super::read::StoreReader;
 use super::reorder::{Kept, Reorder};
 use super::ring::Ring;
-use super::{Follower, Following};
-use crate::metric_definitions::{FOLLOW_POSITION, FOLLOW_REFILLED};
-use crate::ports::{Arrivals, EventStore, Log, LogError, LogReader, LogRecord, TopicPartition};
+use crate::metric_definitions::FOLLOW_POSITION;
+use crate::ports::{Arrivals, EventStore, LogReader, LogRecord};
+use open::Opening;
 
 /// Records taken from the log, confirmed or read from the store at once.
 const BATCH: usize = 1_000;
 /// The log is asked for at most so long before looking up whether something is overdue.
 const LISTEN: Duration = Duration::from_millis(100);
 /// The same while the log is behind and the store is read whenever something arrives there.
-const LISTEN_BEHIND: Duration = Duration::from_millis(5);
-/// The store's head is asked for after so long without news, in case nobody told us of it.
-const ASK_HEAD_AFTER: Duration = Duration::from_secs(2);
+const LISTEN_BEHIND: Duration = Duration::from_millis(10);
 /// A log that failed, or is behind, is opened anew after so long: its topics may have been wiped.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
-const REOPEN_AT_LAST_AFTER: Duration = Duration::from_secs(30);
 /// So many transient errors in a row are one too many.
 const ERROR_LIMIT: u32 = 5;
 
@@ -38,6 +39,8 @@ pub(super) struct Tail<'f> {
     intake: Intake,
     reorder: Reorder,
     reader: Option<Box<dyn LogReader>>,
+    /// The log is being opened; it may take its time, and meanwhile the store is followed.
+    opening: Option<Opening<'f>>,
     records: Vec<LogRecord>,
     /// True while the log is known to bring what is stored.
     trusted: bool,
@@ -65,6 +68,7 @@ impl<'f> Tail<'f> {
             intake: Intake::new(),
             reorder: Reorder::default(),
             reader: None,
+            opening: None,
             records: Vec::new(),
             trusted: true,
             due: None,
@@ -86,7 +90,8 @@ impl<'f> Tail<'f> {
     }
 
     async fn attempt(&mut self) -> Result<std::convert::Infallible, FollowError> {
-        self.open().await?;
+        // Feeds can begin at once; the log is opened meanwhile.
+        self.fill().await?;
         loop {
             if self.reader.is_some() {
                 self.listen().await?;
@@ -95,82 +100,6 @@ impl<'f> Tail<'f> {
             }
             metrics::gauge!(FOLLOW_POSITION).set(self.last() as f64);
         }
-    }
-
-    /// Notes where the log ends, then reads the store up to its head: whatever is stored later comes by the log.
-    async fn open(&mut self) -> Result<(), FollowError> {
-        self.reader = None;
-        self.reorder.clear();
-        self.errors = 0;
-        match self.open_log().await {
-            Ok(reader) => {
-                self.reader = Some(reader);
-                self.reopen_later();
-            }
-            Err(why) => self.without_log(why),
-        }
-        self.fill().await?;
-        if self.trusted {
-            self.follower.says(Following::Log);
-        }
-        Ok(())
-    }
-
-    async fn open_log(&mut self) -> Result<Box<dyn LogReader>, String> {
-        let told = |error: LogError| error.to_string();
-        let log: &dyn Log = self.follower.log.as_deref().ok_or("there is no log")?;
-        let topics = &self.follower.topics;
-        let names: Vec<String> = topics.iter().map(|topic| topic.topic.clone()).collect();
-        let counts: Option<Vec<u32>> = log
-            .partitions(&names)
-            .await
-            .map_err(told)?
-            .into_iter()
-            .collect();
-        let counts = counts.ok_or("a topic is missing")?;
-        let partitions = all_partitions(&names, &counts);
-        let edges = log.edges(&partitions).await.map_err(told)?;
-        let ends: Vec<_> = partitions
-            .into_iter()
-            .zip(edges)
-            .map(|(at, edges)| (at, edges.high))
-            .collect();
-        let reader = log.reader(&ends).await.map_err(told)?;
-        self.intake.expect(topics, &counts);
-        Ok(reader)
-    }
-
-    fn without_log(&mut self, why: String) {
-        self.reader = None;
-        self.reopen_later();
-        if self.follower.log.is_some() {
-            tracing::warn!(
-                why,
-                "the log cannot be followed; the store is followed instead"
-            );
-        }
-        self.distrust(why);
-    }
-
-    fn reopen_later(&mut self) {
-        self.reopen_at = Instant::now() + self.reopen_after;
-        self.reopen_after = (self.reopen_after * 2).min(REOPEN_AT_LAST_AFTER);
-    }
-
-    /// The log brought something stored.
-    fn trust(&mut self) {
-        self.reopen_after = REOPEN_AFTER;
-        if !self.trusted {
-            self.trusted = true;
-            self.follower.says(Following::Log);
-        }
-    }
-
-    /// The log is behind, or away: until it has caught up the store is read whenever something arrives there.
-    fn distrust(&mut self, why: String) {
-        self.trusted = false;
-        self.milestone = (self.last(), Instant::now());
-        self.follower.says(Following::Store { why });
     }
 
     /// Takes what the log brings; reads the store where the log is late.
@@ -261,133 +190,8 @@ impl<'f> Tail<'f> {
         }
     }
 
-    /// Reads the store when a position is overdue; at once if the log is known to be behind.
-    async fn mind_what_is_due(&mut self) -> Result<(), FollowError> {
-        let now = Instant::now();
-        self.ask_head_sometimes(now).await?;
-        let last = self.last();
-        let arrived = *self.arrivals.borrow();
-        if arrived <= last && self.reorder.is_empty() {
-            self.due = None;
-            return Ok(());
-        }
-        let patience = self.follower.options.patience;
-        if now.duration_since(self.milestone.1) > patience {
-            self.milestone = (last, now);
-        }
-        if !self.trusted {
-            if now >= self.reopen_at {
-                return self.open().await;
-            }
-            if arrived > last.max(self.filled_for) {
-                return self.fill().await;
-            }
-        }
-        let since = match self.due {
-            Some((position, since)) if position == last + 1 => since,
-            _ => now,
-        };
-        self.due = Some((last + 1, since));
-        if now.duration_since(since) < patience {
-            return Ok(());
-        }
-        self.fill().await?;
-        if self.last() > last {
-            self.reopen_at = now + self.reopen_after;
-            self.distrust(format!("position {} did not come in time", last + 1));
-        }
-        Ok(())
-    }
-
-    /// Without a log: reads the store whenever something arrives there.
-    async fn watch_store(&mut self) -> Result<(), FollowError> {
-        let now = Instant::now();
-        if now >= self.reopen_at && self.follower.log.is_some() {
-            return self.open().await;
-        }
-        let wake_at = match self.follower.log {
-            Some(_) => self.reopen_at.min(now + ASK_HEAD_AFTER),
-            None => now + ASK_HEAD_AFTER,
-        };
-        let told = tokio::time::timeout_at(wake_at, self.arrivals.changed()).await;
-        if let Ok(Err(_)) = told {
-            tokio::time::sleep_until(wake_at).await;
-        }
-        self.arrivals.mark_unchanged();
-        self.fill().await
-    }
-
-    /// Another process's commit may have gone untold.
-    async fn ask_head_sometimes(&mut self, now: Instant) -> Result<(), FollowError> {
-        if now.duration_since(self.head_asked_at) < ASK_HEAD_AFTER {
-            return Ok(());
-        }
-        self.head_asked_at = now;
-        let last = self.last();
-        let head = self.store.head().await?.position;
-        if head > last && *self.arrivals.borrow() <= last {
-            // Whoever waits for arrivals hears of it too.
-            self.store.announce(head);
-        }
-        Ok(())
-    }
-
-    /// Reads the store up to its head. If that is far, the feeds do it themselves, each at its own pace.
-    async fn fill(&mut self) -> Result<(), FollowError> {
-        self.filled_for = *self.arrivals.borrow();
-        let head = self.store.head().await?.position;
-        if self.ring.last().is_some() {
-            self.same_history()?;
-        }
-        let far = self
-            .ring
-            .last()
-            .is_none_or(|last| head.saturating_sub(last) > self.ring.capacity() as u64);
-        if far {
-            self.ring.jump(self.store.source(), head);
-        }
-        while self.last() < head {
-            let events = self.refill.read(self.last(), BATCH).await?;
-            self.same_history()?;
-            if events.is_empty() {
-                break;
-            }
-            metrics::counter!(FOLLOW_REFILLED).increment(events.len() as u64);
-            self.ring.push(events);
-        }
-        self.reorder.drop_through(self.last());
-        // The store was asked for its head after these came in: they claim positions that are not there.
-        let held = self.reorder.clear();
-        self.intake.disown(Dropped::NotStored, held);
-        self.due = None;
-        Ok(())
-    }
-
-    /// An answer counts only if it is of the history that is followed: a restore may have been accepted in between.
-    fn same_history(&self) -> Result<(), FollowError> {
-        match self.ring.source() {
-            Some(source) if source == self.store.source() => Ok(()),
-            _ => Err(FollowError::Forked),
-        }
-    }
-
     /// The newest position that was handed out.
     fn last(&self) -> u64 {
         self.ring.last().unwrap_or(0)
     }
-}
-
-fn all_partitions(topics: &[String], counts: &[u32]) -> Vec<TopicPartition> {
-    let of = |topic: &String, count: u32| {
-        let topic: Arc<str> = topic.as_str().into();
-        (0..count).map(move |partition| TopicPartition {
-            topic: Arc::clone(&topic),
-            partition: i32::try_from(partition).expect("the protocol counts partitions in i32"),
-        })
-    };
-    topics
-        .iter()
-        .zip(counts)
-        .flat_map(|(topic, count)| of(topic, *count))
-        .collect()
 }

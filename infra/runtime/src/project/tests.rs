@@ -8,4 +8,5 @@ mod live;
 mod rebuild;
 mod stop;
 mod storm;
+mod versions;
 mod views;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::bench::{Running, World, seen, take, topic_of};
 use crate::follow::{FollowError, FollowOptions, Following};
+use crate::memory::log::{LogFate, LogFaults, LogOperation};
 use crate::ports::EventStore;
 
 /// Until the follower says so.
@@ -239,4 +240,43 @@ async fn a_feed_needs_no_follower_to_run() {
     take(&mut feed, 1).await;
     let (events, _) = tokio::join!(take(&mut feed, 1), world.receive("a", 2));
     assert_eq!(events[0].position, 2);
+}
+
+/// A broker that is not there: every question takes long and is not answered.
+struct Gone;
+
+impl LogFaults for Gone {
+    fn fate(&self, _: LogOperation) -> LogFate {
+        LogFate {
+            delay: Duration::from_secs(20),
+            fails: true,
+            ..LogFate::default()
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_does_not_answer_holds_nothing_up() {
+    let world = World::new().await;
+    let log = world.log.with_faults(Arc::new(Gone));
+    let store = world.store.clone();
+    let running = Running::start(store, Some(Arc::new(log)), FollowOptions::default());
+    let mut feed = running.follower.subscribe(0);
+    for pieces in 1..=200 {
+        let begun = Instant::now();
+        world.receive("a", pieces).await;
+        take(&mut feed, 1).await;
+        assert!(
+            begun.elapsed() < Duration::from_millis(20),
+            "{:?}",
+            begun.elapsed()
+        );
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    let following = running.follower.following().borrow().clone();
+    assert!(
+        matches!(following, Following::Store { .. }),
+        "{following:?}"
+    );
+    running.stop().await;
 }

@@ -71,6 +71,15 @@ fn folding(
 
 pub(super) type Shelves = BTreeMap<String, Value>;
 
+/// Shelves are filled, and now and then emptied.
+pub(super) async fn receive_some(world: &World, count: u64) {
+    for number in 1..=count {
+        let pieces = if number % 7 == 0 { 13 } else { number };
+        let position = world.receive(&format!("s{}", number % 5), pieces).await;
+        world.publish(position).await;
+    }
+}
+
 /// What the shelves are as of a position, told without any of the code under test.
 pub(super) fn expected(events: &[Envelope], position: u64) -> Shelves {
     let mut shelves: BTreeMap<String, (u64, Vec<u64>)> = BTreeMap::new();
