@@ -10,9 +10,6 @@ use jangbu_tests::site::Site;
 
 use super::alone::alone;
 
-/// Enough answers that the relay, the policies and the views are all in the middle of something.
-const A_WHILE: usize = 60;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_mall_goes_on_where_it_was() {
     let _alone = alone().await;
@@ -20,15 +17,14 @@ async fn a_killed_mall_goes_on_where_it_was() {
     let mall = Mall::open(&site).await;
     let shop = Arc::new(Shop::at([mall.url()]));
     let rush = Rush::begin(&shop, 1).await;
-    shop.answers_more(A_WHILE).await;
 
     mall.kill();
     let mall = Mall::open_with(&site, ALL_ROLES, &mall.listen()).await;
-    shop.answers_more(A_WHILE).await;
+    rush.goes_on().await;
     // And once more, as a crash loop would: what the second life had begun is half done, too.
     mall.kill();
     let mall = Mall::open_with(&site, ALL_ROLES, &mall.listen()).await;
-    shop.answers_more(A_WHILE).await;
+    rush.goes_on().await;
 
     rush.end().await;
     laws::hold(&site, &shop).await;
@@ -43,16 +39,15 @@ async fn whichever_of_two_malls_dies_the_other_relays_reacts_and_shows() {
     let second = Mall::open(&site).await;
     let shop = Arc::new(Shop::at([first.url(), second.url()]));
     let rush = Rush::begin(&shop, 2).await;
-    shop.answers_more(A_WHILE).await;
 
     // One of the two leads the relay; each of them dies once, so the leader does.
     first.kill();
-    shop.answers_more(A_WHILE).await;
+    rush.goes_on().await;
     laws::everything_is_in_the_log(&site).await;
     let first = Mall::open_with(&site, ALL_ROLES, &first.listen()).await;
-    shop.answers_more(A_WHILE).await;
+    rush.goes_on().await;
     second.kill();
-    shop.answers_more(A_WHILE).await;
+    rush.goes_on().await;
 
     rush.end().await;
     shop.move_to([first.url()]);
@@ -67,12 +62,11 @@ async fn a_mall_that_is_told_to_end_answers_what_it_took_and_ends_well() {
     let listen = mall.listen();
     let shop = Arc::new(Shop::at([mall.url()]));
     let rush = Rush::begin(&shop, 3).await;
-    shop.answers_more(A_WHILE).await;
 
     let ended = mall.stop().await;
     assert!(ended.success(), "{ended}");
     let mall = Mall::open_with(&site, ALL_ROLES, &listen).await;
-    shop.answers_more(A_WHILE).await;
+    rush.goes_on().await;
 
     rush.end().await;
     laws::hold(&site, &shop).await;

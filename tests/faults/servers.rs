@@ -11,8 +11,6 @@ use jangbu_tests::site::Site;
 
 use super::alone::alone;
 
-const A_WHILE: usize = 60;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_answered_is_lost_when_postgres_is_killed() {
     let _alone = alone().await;
@@ -21,7 +19,6 @@ async fn nothing_answered_is_lost_when_postgres_is_killed() {
     let mall = Mall::open(&site).await;
     let shop = Arc::new(Shop::at([mall.url()]));
     let rush = Rush::begin(&shop, 4).await;
-    shop.answers_more(A_WHILE).await;
 
     for _ in 0..2 {
         servers.postgres.kill().await;
@@ -30,7 +27,7 @@ async fn nothing_answered_is_lost_when_postgres_is_killed() {
             .start_again()
             .await
             .expect("PostgreSQL recovers");
-        shop.answers_more(A_WHILE).await;
+        rush.goes_on().await;
     }
 
     rush.end().await;
@@ -46,13 +43,12 @@ async fn commands_go_on_and_nothing_is_missing_when_kafka_is_killed() {
     let mall = Mall::open(&site).await;
     let shop = Arc::new(Shop::at([mall.url()]));
     let rush = Rush::begin(&shop, 5).await;
-    shop.answers_more(A_WHILE).await;
 
     servers.kafka.kill().await;
     // Commands need no Kafka: they are answered while there is none.
-    shop.answers_more(A_WHILE).await;
+    rush.goes_on().await;
     servers.kafka.start_again().await.expect("Kafka recovers");
-    shop.answers_more(A_WHILE).await;
+    rush.goes_on().await;
 
     rush.end().await;
     laws::hold(&site, &shop).await;

@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use super::alone::alone;
 
-const A_WHILE: usize = 60;
 /// For the relay to notice what it looks at every second.
 const NOTICED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -25,7 +24,6 @@ async fn a_wiped_topic_stops_the_relay_visibly_and_is_refilled_by_the_command_it
     let mall = Mall::open(&site).await;
     let shop = Arc::new(Shop::at([mall.url()]));
     let rush = Rush::begin(&shop, 6).await;
-    shop.answers_more(A_WHILE).await;
     rush.end().await;
     laws::hold(&site, &shop).await;
 
@@ -62,9 +60,8 @@ async fn a_topic_wiped_under_a_running_mall_is_refilled_too() {
     let mall = Mall::open(&site).await;
     let shop = Arc::new(Shop::at([mall.url()]));
     let rush = Rush::begin(&shop, 7).await;
-    shop.answers_more(A_WHILE).await;
     broker::wipe(site.brokers(), &site.topic("stock")).await;
-    shop.answers_more(A_WHILE).await;
+    rush.goes_on().await;
     rush.end().await;
 
     eventually(

@@ -2,10 +2,10 @@
 //! stock, until they are told to go home.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -18,12 +18,16 @@ const SKUS: [&str; 5] = ["tea", "cup", "pot", "rice", "salt"];
 /// Of each; far less than the rush wants.
 const ON_HAND: u64 = 60;
 const CUSTOMERS: u64 = 16;
-/// More than the faults need, so that a slow fault does not make a long test.
-const MOST_ORDERS: usize = 500;
+/// Orders of one push, and answers after which it is in full swing: then orders are placed, held, recorded, relayed and
+/// shown, all at once, and more are coming.
+const PUSH: usize = 100;
+const SWING: usize = 60;
 
 /// Customers at work.
 pub struct Rush {
+    shop: Arc<Shop>,
     customers: JoinSet<()>,
+    orders: Arc<Semaphore>,
     closing: CancellationToken,
 }
 
@@ -34,18 +38,31 @@ impl Rush {
             let _received = shop.ask(&receive(sku, ON_HAND)).await.must_be(201);
         }
         let closing = CancellationToken::new();
-        let placed = Arc::new(AtomicUsize::new(0));
+        let orders = Arc::new(Semaphore::new(0));
         let mut customers = JoinSet::new();
         for number in 0..CUSTOMERS {
             let customer = Customer {
                 shop: Arc::clone(shop),
                 closing: closing.clone(),
-                placed: Arc::clone(&placed),
+                orders: Arc::clone(&orders),
                 dice: SmallRng::seed_from_u64(seed ^ (number << 32)),
             };
             customers.spawn(customer.order_until_closing());
         }
-        Self { customers, closing }
+        let rush = Self {
+            shop: Arc::clone(shop),
+            customers,
+            orders,
+            closing,
+        };
+        rush.goes_on().await;
+        rush
+    }
+
+    /// Lets more customers order, and waits until the mall is in the middle of it.
+    pub async fn goes_on(&self) {
+        self.orders.add_permits(PUSH);
+        self.shop.answers_more(SWING).await;
     }
 
     /// Lets everybody finish what they are at, and go.
@@ -65,15 +82,18 @@ impl Rush {
 struct Customer {
     shop: Arc<Shop>,
     closing: CancellationToken,
-    placed: Arc<AtomicUsize>,
+    orders: Arc<Semaphore>,
     dice: SmallRng,
 }
 
 impl Customer {
     async fn order_until_closing(mut self) {
-        while !self.closing.is_cancelled()
-            && self.placed.fetch_add(1, Ordering::Relaxed) < MOST_ORDERS
+        while let Some(Ok(permit)) = self
+            .closing
+            .run_until_cancelled(self.orders.acquire())
+            .await
         {
+            permit.forget();
             self.order().await;
         }
     }
