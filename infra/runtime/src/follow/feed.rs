@@ -63,7 +63,8 @@ impl Feed {
     pub async fn next_batch(&mut self, most: usize) -> Result<Vec<Arc<Envelope>>, FollowError> {
         loop {
             self.news.mark_unchanged();
-            match self.ring.take(self.era, self.position, most, BATCH_BYTES) {
+            let history = (self.era, &self.store.source_now());
+            match self.ring.take(history, self.position, most, BATCH_BYTES) {
                 Taken::Events(events) => return Ok(self.hand_out(events)),
                 Taken::AskStore => {
                     let events = self.store.read(self.position, most).await?;

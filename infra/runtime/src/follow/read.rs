@@ -47,6 +47,11 @@ impl StoreReader {
         Ok(events.into_iter().map(Arc::new).collect())
     }
 
+    /// The history that the store has now.
+    pub(crate) fn source_now(&self) -> Source {
+        self.store.source()
+    }
+
     /// An answer counts only if it is of the history that is followed: a restore may have been accepted in between.
     fn same_history(&self) -> Result<(), FollowError> {
         if self.store.source() == self.source {

@@ -130,14 +130,21 @@ impl Ring {
         kept.events.get(index).map(|event| event.event_id)
     }
 
-    /// At most `most` events after a position, and about as many bytes; at least one if there is any.
-    pub(super) fn take(&self, era: u64, after: u64, most: usize, bytes: usize) -> Taken {
+    /// At most `most` events after a position, and about as many bytes; at least one if there is any. What is kept counts
+    /// only if it is of the history that the store has now: the follower may not have noticed that it is another one.
+    pub(super) fn take(
+        &self,
+        (era, now): (u64, &Source),
+        after: u64,
+        most: usize,
+        bytes: usize,
+    ) -> Taken {
         let kept = self.kept();
-        if kept.era != era {
+        let Some(source) = kept.source.as_ref().filter(|_| kept.era == era) else {
+            return if kept.era == era { Taken::AskStore } else { Taken::Forked };
+        };
+        if source != now {
             return Taken::Forked;
-        }
-        if kept.source.is_none() {
-            return Taken::AskStore;
         }
         if after >= kept.last {
             return Taken::Wait;

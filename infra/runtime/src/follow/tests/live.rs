@@ -226,6 +226,29 @@ async fn a_restore_that_was_accepted_before_it_was_noticed_ends_feeds_too() {
     running.stop().await;
 }
 
+/// As the simulation found it: a view whose session broke with the restore takes its lease again, and its feed would
+/// begin with what is kept of the lost history, because the follower has not asked the store since.
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_a_lost_history_is_not_handed_out_before_the_follower_notices() {
+    let world = World::new().await;
+    let running = world.follow(FollowOptions::default());
+    until(&running, |now| *now == Following::Log).await;
+    let mut feed = running.follower.subscribe(0);
+    for sku in ["a", "b", "c"] {
+        let position = world.receive(sku, 1).await;
+        world.publish(position).await;
+    }
+    take(&mut feed, 3).await;
+    let follower = Arc::clone(&running.follower);
+    running.stop().await;
+    world.database.restore(0);
+    world.database.repair_fork();
+    world.forget_versions(&["a", "b", "c"]);
+    world.receive("d", 1).await;
+    let handed = follower.subscribe(0).next_batch(10).await;
+    assert!(matches!(handed, Err(FollowError::Forked)), "{handed:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_feed_needs_no_follower_to_run() {
     let world = World::new().await;
