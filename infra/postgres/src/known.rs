@@ -26,27 +26,48 @@ impl Witness {
     }
 }
 
+/// What a new connection is to ask for: the witness, as of an incarnation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) witness: Option<Witness>,
+    incarnation: i32,
+}
+
+/// What it found.
+pub(crate) struct Found {
+    pub(crate) source: Source,
+    /// The incarnation's number.
+    pub(crate) incarnation: i32,
+    /// The event at the witness's position.
+    pub(crate) event_id: Option<Uuid>,
+}
+
+/// Whether answers of the new connection may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Stands,
+    /// Something else was found meanwhile; the question is to be asked anew.
+    AskAgain,
+}
+
 pub(crate) struct Known {
     inner: Mutex<Inner>,
     arrivals: watch::Sender<u64>,
 }
 
+#[derive(Default)]
 struct Inner {
     /// None before the first connection.
     source: Option<Source>,
+    incarnation: i32,
     witness: Option<Witness>,
     fallen: Option<Witness>,
 }
 
 impl Known {
     pub(crate) fn new() -> Self {
-        let inner = Inner {
-            source: None,
-            witness: None,
-            fallen: None,
-        };
         Self {
-            inner: Mutex::new(inner),
+            inner: Mutex::default(),
             arrivals: watch::Sender::new(0),
         }
     }
@@ -60,36 +81,48 @@ impl Known {
         self.inner().source.clone()
     }
 
-    /// The event that a new connection must find.
-    pub(crate) fn witness(&self) -> Option<Witness> {
-        self.inner().witness
+    /// What a new connection must find.
+    pub(crate) fn ask(&self) -> Asked {
+        let inner = self.inner();
+        Asked {
+            witness: inner.witness,
+            incarnation: inner.incarnation,
+        }
     }
 
-    /// What a new connection found: the incarnation, and the event at the witness's position.
-    pub(crate) fn found(
-        &self,
-        source: Source,
-        asked: Option<Witness>,
-        event_id: Option<Uuid>,
-    ) -> Result<(), StoreError> {
+    /// Judges what a new connection found.
+    pub(crate) fn found(&self, asked: Asked, found: Found) -> Result<Standing, StoreError> {
         let mut inner = self.inner();
-        if inner.source.as_ref() != Some(&source) {
+        if asked.incarnation != inner.incarnation {
+            return Ok(Standing::AskAgain);
+        }
+        if found.incarnation > inner.incarnation {
             // The first connection; or somebody accepted a forked history: begin anew with it.
             *inner = Inner {
-                source: Some(source),
-                witness: None,
-                fallen: None,
+                source: Some(found.source),
+                incarnation: found.incarnation,
+                ..Inner::default()
             };
             drop(inner);
             self.arrivals.send_replace(0);
-            return Ok(());
+            return Ok(Standing::AskAgain);
         }
-        if let Some(asked) = asked
-            && event_id != Some(asked.event_id)
+        if let Some(witness) = asked.witness
+            && found.event_id != Some(witness.event_id)
         {
-            inner.fallen = Some(asked);
+            inner.fallen = Some(witness);
         }
-        inner.fallen.map_or(Ok(()), |witness| Err(witness.fallen()))
+        if found.incarnation < inner.incarnation && inner.fallen.is_none() {
+            // An older backup than the last fork, and nothing we were told of it is gone: it is our store again.
+            *inner = Inner {
+                source: Some(found.source),
+                incarnation: found.incarnation,
+                ..Inner::default()
+            };
+        }
+        inner
+            .fallen
+            .map_or(Ok(Standing::Stands), |witness| Err(witness.fallen()))
     }
 
     /// Refuses every answer once a witness has fallen.

@@ -10,10 +10,9 @@ use jangbu_runtime::ports::StoreError;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
-use uuid::Uuid;
 
-use crate::error::{is_rolled_back, refused, store_error, too_late};
-use crate::known::Known;
+use crate::error::{is_rolled_back, refused, said, store_error, too_late};
+use crate::known::{Asked, Found, Known, Standing};
 
 /// To connect and to make sure of the store.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -95,30 +94,62 @@ impl Door {
         &self,
         connection: &mut PgConnection,
     ) -> Result<Backend, StoreError> {
-        let asked = self.known.witness();
-        let row = sqlx::query(
-            "SELECT s.name, i.incarnation, a.pid, a.backend_start,
-                (SELECT e.event_id FROM events e WHERE e.position = $1) AS stands
-            FROM store s, (SELECT incarnation FROM incarnations ORDER BY number DESC LIMIT 1) i, pg_stat_activity a
-            WHERE a.pid = pg_backend_pid()",
-        )
-        .bind(asked.map(|witness| witness.position.cast_signed()))
-        .fetch_optional(connection)
-        .await
-        .map_err(|error| store_error("make sure of the store", error))?
-        .ok_or_else(|| refused("there is no store yet; run `jangbu migrate`"))?;
-        let read = |error| store_error("make sure of the store", error);
-        let source = Source {
-            store: row.try_get("name").map_err(read)?,
-            incarnation: row.try_get("incarnation").map_err(read)?,
-        };
-        let stands: Option<Uuid> = row.try_get("stands").map_err(read)?;
-        self.known.found(source, asked, stands)?;
-        Ok(Backend {
-            pid: row.try_get("pid").map_err(read)?,
-            started: row.try_get("backend_start").map_err(read)?,
-        })
+        loop {
+            // Few rounds: each means that another connection found a new incarnation meanwhile.
+            let asked = self.known.ask();
+            let (found, backend) = look(connection, asked).await?;
+            if self.known.found(asked, found)? == Standing::Stands {
+                return Ok(backend);
+            }
+        }
     }
+}
+
+async fn look(connection: &mut PgConnection, asked: Asked) -> Result<(Found, Backend), StoreError> {
+    let row = sqlx::query(
+        "SELECT s.name, i.incarnation, i.number, a.pid, a.backend_start,
+            (SELECT e.event_id FROM events e WHERE e.position = $1) AS event_id
+        FROM store s, (SELECT incarnation, number FROM incarnations ORDER BY number DESC LIMIT 1) i,
+            pg_stat_activity a
+        WHERE a.pid = pg_backend_pid()",
+    )
+    .bind(asked.witness.map(|witness| witness.position.cast_signed()))
+    .fetch_optional(connection)
+    .await
+    .map_err(|error| {
+        if is_not_migrated(&error) {
+            no_store()
+        } else {
+            unsure(error)
+        }
+    })?
+    .ok_or_else(no_store)?;
+    let found = Found {
+        source: Source {
+            store: row.try_get("name").map_err(unsure)?,
+            incarnation: row.try_get("incarnation").map_err(unsure)?,
+        },
+        incarnation: row.try_get("number").map_err(unsure)?,
+        event_id: row.try_get("event_id").map_err(unsure)?,
+    };
+    let backend = Backend {
+        pid: row.try_get("pid").map_err(unsure)?,
+        started: row.try_get("backend_start").map_err(unsure)?,
+    };
+    Ok((found, backend))
+}
+
+fn unsure(error: sqlx::Error) -> StoreError {
+    store_error("make sure of the store", error)
+}
+
+/// True if there is no such table, or no right to look at it.
+fn is_not_migrated(error: &sqlx::Error) -> bool {
+    said(error).is_some_and(|said| ["42P01", "3F000"].contains(&said.code()))
+}
+
+fn no_store() -> StoreError {
+    refused("there is no store here yet; run `jangbu migrate`")
 }
 
 impl Session {

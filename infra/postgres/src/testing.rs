@@ -56,6 +56,15 @@ pub async fn fresh(admin_url: &str, views: &[ViewDefinition]) -> Fresh {
     Fresh { owner_url, url }
 }
 
+/// A migrated database, opened by its owner.
+#[must_use]
+pub fn in_place(owner_url: &str) -> Fresh {
+    Fresh {
+        owner_url: owner_url.to_owned(),
+        url: owner_url.to_owned(),
+    }
+}
+
 /// A fresh store, opened.
 ///
 /// # Panics
