@@ -88,11 +88,8 @@ struct Customer {
 
 impl Customer {
     async fn order_until_closing(mut self) {
-        while let Some(Ok(permit)) = self
-            .closing
-            .run_until_cancelled(self.orders.acquire())
-            .await
-        {
+        let (closing, orders) = (self.closing.clone(), Arc::clone(&self.orders));
+        while let Some(Ok(permit)) = closing.run_until_cancelled(orders.acquire()).await {
             permit.forget();
             self.order().await;
         }
