@@ -61,11 +61,6 @@ impl Asker {
         ask(move || edges(&consumer, &partitions)).await
     }
 
-    /// For a thread that may block.
-    pub(crate) fn edges_now(&self, partitions: &[TopicPartition]) -> Result<Vec<Edges>, LogError> {
-        edges(&self.consumer, partitions)
-    }
-
     /// Creates what is missing. `LogAppendTime`, because Kafka refuses or deletes by a producer's clock that is off; ours
     /// is told in `ce_time`.
     pub(crate) async fn create(
@@ -136,8 +131,8 @@ fn edges(
     if partitions.is_empty() {
         return Ok(Vec::new());
     }
-    let low = patiently(|| offsets(consumer, partitions, Offset::Beginning, "first"))?;
-    let high = patiently(|| offsets(consumer, partitions, Offset::End, "last"))?;
+    let low = patiently(consumer, partitions, Offset::Beginning, "first")?;
+    let high = patiently(consumer, partitions, Offset::End, "last")?;
     // Asked one after the other: what retention took in between must not turn them round.
     Ok(low
         .into_iter()
@@ -149,25 +144,42 @@ fn edges(
         .collect())
 }
 
-/// Asks again while brokers are still finding out who leads a partition: of a new topic that is so for a moment.
-fn patiently<T>(ask: impl Fn() -> Result<T, Unanswered>) -> Result<T, LogError> {
+/// Asks again while it is not known who leads a partition: of a new topic and after a fail-over that is so for a moment.
+fn patiently(
+    consumer: &BaseConsumer<Plain>,
+    partitions: &[TopicPartition],
+    edge: Offset,
+    name: &str,
+) -> Result<Vec<i64>, LogError> {
     let deadline = Instant::now() + LEADERS_WITHIN;
     loop {
-        match ask() {
+        match offsets(consumer, partitions, edge, name) {
             Err(Unanswered {
                 code: Some(code), ..
             }) if is_leaderless(code) && Instant::now() < deadline => {
                 std::thread::sleep(ASK_AGAIN_AFTER);
+                for topic in topics(partitions) {
+                    // Only so that librdkafka learns who leads now; what it says shows in the next answer.
+                    let _ = consumer.fetch_metadata(Some(topic), ANSWER_WITHIN);
+                }
             }
             answer => return answer.map_err(|unanswered| unanswered.error),
         }
     }
 }
 
+fn topics(partitions: &[TopicPartition]) -> BTreeSet<&str> {
+    partitions.iter().map(|at| &*at.topic).collect()
+}
+
 fn is_leaderless(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
-        RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable
+        RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::FencedLeaderEpoch
+            | RDKafkaErrorCode::UnknownLeaderEpoch
+            | RDKafkaErrorCode::OffsetNotAvailable
     )
 }
 
@@ -206,8 +218,7 @@ fn offsets(
     let told = consumer
         .offsets_for_times(list, ANSWER_WITHIN)
         .map_err(|error| {
-            let topics: BTreeSet<_> = partitions.iter().map(|at| &*at.topic).collect();
-            let topics: Vec<_> = topics.into_iter().collect();
+            let topics: Vec<_> = topics(partitions).into_iter().collect();
             Unanswered::new(
                 format!("tell the {name} offsets of {}", topics.join(", ")),
                 &error,

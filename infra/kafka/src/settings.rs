@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use crate::KafkaOptions;
 
 /// Longest silence of a broker that a single question waits out.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A stored event has at most 900 kB; headers and framing come on top, and Kafka's limit must never meet one.
 pub(crate) const RECORD_LIMIT_BYTES: u32 = 2 * 1024 * 1024;
 /// librdkafka's own limit of records in hand; the relay's window is smaller.

@@ -1,8 +1,11 @@
 //! A member of a consumer group: the async side. The consumer itself lives on one OS thread ([`member`]).
 
 mod context;
+mod ends;
 mod lanes;
+mod load;
 mod member;
+mod orders;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +19,8 @@ use crate::KafkaOptions;
 use crate::asker::Asker;
 use crate::error::gone;
 use crate::thread::END_WITHIN;
-use member::{Load, Member};
+use load::Load;
+use member::Member;
 
 /// Orders that may wait for the thread; it takes them within some 20 ms.
 const ORDERS: usize = 256;
@@ -49,14 +53,7 @@ impl KafkaSubscriber {
         let (orders, taken) = mpsc::channel(ORDERS);
         let (told, events) = mpsc::unbounded_channel();
         let load = Arc::new(Load::default());
-        let member = Member::join(
-            options,
-            Arc::clone(&asker),
-            group,
-            topics,
-            told,
-            Arc::clone(&load),
-        )?;
+        let member = Member::join(options, group, topics, told, Arc::clone(&load))?;
         crate::thread::start("kafka-member", move || member.run(taken));
         Ok(Self {
             orders,

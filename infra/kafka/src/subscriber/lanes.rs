@@ -10,6 +10,8 @@ use jangbu_runtime::ports::{LogRecord, TopicPartition};
 struct Lane {
     /// The next offset to hand out; none before it is started.
     next: Option<i64>,
+    /// librdkafka's own position is not to be believed: after a seek it tells the old one until a record is read.
+    sought: bool,
     /// Where its end was told last.
     ended: Option<i64>,
     /// Its owner wants no records for now.
@@ -81,9 +83,10 @@ impl Lanes {
         self.0.get(at).is_some_and(|lane| lane.next.is_some())
     }
 
-    pub(super) fn start(&mut self, at: &TopicPartition, offset: i64) {
+    pub(super) fn start(&mut self, at: &TopicPartition, offset: i64, again: bool) {
         if let Some(lane) = self.0.get_mut(at) {
             lane.next = Some(offset);
+            lane.sought = again;
             lane.ended = None;
         }
     }
@@ -105,12 +108,15 @@ impl Lanes {
     /// Whether a record is to be handed out; if so it is counted.
     pub(super) fn takes(&mut self, record: &LogRecord) -> bool {
         match self.0.get_mut(&record.at) {
-            Some(Lane {
-                next: Some(next),
-                leaves: None,
-                ..
-            }) if record.offset >= *next => {
-                *next = record.offset + 1;
+            Some(
+                lane @ Lane {
+                    next: Some(_),
+                    leaves: None,
+                    ..
+                },
+            ) => {
+                lane.next = Some(record.offset + 1);
+                lane.sought = false;
                 true
             }
             _ => false,
@@ -120,7 +126,9 @@ impl Lanes {
     /// librdkafka came further than the records say: control records.
     pub(super) fn came(&mut self, at: &TopicPartition, offset: i64) {
         if let Some(Lane {
-            next: Some(next), ..
+            next: Some(next),
+            sought: false,
+            ..
         }) = self.0.get_mut(at)
         {
             *next = offset.max(*next);

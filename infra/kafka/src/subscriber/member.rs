@@ -1,21 +1,20 @@
 //! The thread of a group member: it polls whatever happens, so that the group never takes it for dead.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use jangbu_runtime::ports::{LogError, LogRecord, SubscriberEvent, TopicPartition};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use jangbu_runtime::ports::{LogError, SubscriberEvent, TopicPartition};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Order;
 use super::context::{Change, MemberContext};
 use super::lanes::Lanes;
+use super::load::{HIGH, LOW, Load};
 use crate::KafkaOptions;
-use crate::asker::Asker;
 use crate::error::log_error;
 use crate::record::{self, Names};
 use crate::settings;
@@ -27,57 +26,20 @@ const BATCH: usize = 500;
 /// After that revoked partitions go, whether their owner is done or not; well inside `max.poll.interval.ms`.
 const RELEASE_WITHIN: Duration = Duration::from_secs(20);
 
-/// With so much handed over and not taken, reading pauses. Pausing throws away what librdkafka has fetched ahead, so it
-/// must be rare: high and low lie apart.
-const HIGH: (usize, usize) = (10_000, 32 * 1024 * 1024);
-/// With so little left, it goes on.
-const LOW: (usize, usize) = (2_000, 8 * 1024 * 1024);
-
-/// Records and bytes that were handed over and not taken yet.
-#[derive(Default)]
-pub(super) struct Load {
-    records: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Load {
-    fn handed(&self, records: &[LogRecord]) {
-        self.records.fetch_add(records.len(), Ordering::Relaxed);
-        self.bytes.fetch_add(bytes(records), Ordering::Relaxed);
-    }
-
-    pub(super) fn taken(&self, records: &[LogRecord]) {
-        self.records.fetch_sub(records.len(), Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes(records), Ordering::Relaxed);
-    }
-
-    fn is_above(&self, (records, bytes): (usize, usize)) -> bool {
-        self.records.load(Ordering::Relaxed) > records || self.bytes.load(Ordering::Relaxed) > bytes
-    }
-}
-
-fn bytes(records: &[LogRecord]) -> usize {
-    records
-        .iter()
-        .map(|record| record.value.as_ref().map_or(0, bytes::Bytes::len))
-        .sum()
-}
-
 /// Everything the thread has.
 pub(super) struct Member {
-    consumer: BaseConsumer<MemberContext>,
-    asker: Arc<Asker>,
+    pub(super) consumer: BaseConsumer<MemberContext>,
     told: mpsc::UnboundedSender<Result<SubscriberEvent, LogError>>,
     load: Arc<Load>,
-    lanes: Lanes,
-    names: Names,
-    held_up: bool,
+    pub(super) lanes: Lanes,
+    pub(super) names: Names,
+    /// So much is handed over that all partitions are paused.
+    pub(super) held_up: bool,
 }
 
 impl Member {
     pub(super) fn join(
         options: &KafkaOptions,
-        asker: Arc<Asker>,
         group: &str,
         topics: &[String],
         told: mpsc::UnboundedSender<Result<SubscriberEvent, LogError>>,
@@ -93,7 +55,6 @@ impl Member {
             .map_err(|error| log_error(asked(), &error))?;
         Ok(Self {
             consumer,
-            asker,
             told,
             load,
             lanes: Lanes::default(),
@@ -160,56 +121,9 @@ impl Member {
         }
     }
 
-    fn tell(&self, event: Result<SubscriberEvent, LogError>) {
+    pub(super) fn tell(&self, event: Result<SubscriberEvent, LogError>) {
         // Whether the owner is gone is seen at the next turn of the loop.
         let _ = self.told.send(event);
-    }
-
-    /// rdkafka names the partition that ended but not its topic. One that has moved since is the one; of several, the log
-    /// is asked which stand at their end.
-    fn tell_ends(&mut self, numbers: &[i32]) {
-        if let Ok(positions) = self.consumer.position() {
-            for element in positions.elements() {
-                if let Offset::Offset(offset) = element.offset() {
-                    let topic = self.names.get(element.topic());
-                    self.lanes.came(
-                        &TopicPartition {
-                            topic,
-                            partition: element.partition(),
-                        },
-                        offset,
-                    );
-                }
-            }
-        }
-        let mut candidates = self.lanes.may_have_ended(numbers);
-        if candidates.len() > 1 {
-            candidates = self.stand_at_their_end(candidates);
-        }
-        for (at, offset) in candidates {
-            self.lanes.ended(&at, offset);
-            self.tell(Ok(SubscriberEvent::End(at, offset)));
-        }
-    }
-
-    fn stand_at_their_end(
-        &self,
-        candidates: Vec<(TopicPartition, i64)>,
-    ) -> Vec<(TopicPartition, i64)> {
-        let places: Vec<_> = candidates.iter().map(|(at, _)| at.clone()).collect();
-        match self.asker.edges_now(&places) {
-            Ok(edges) => candidates
-                .into_iter()
-                .zip(edges)
-                .filter(|((_, offset), edges)| *offset >= edges.high)
-                .map(|(candidate, _)| candidate)
-                .collect(),
-            Err(error) => {
-                // They are candidates still, at the next end.
-                tracing::debug!("ends of partitions could not be told: {error}");
-                Vec::new()
-            }
-        }
     }
 
     fn take_changes(&mut self) {
@@ -245,7 +159,7 @@ impl Member {
     }
 
     /// The group waits for all of what it revoked at once.
-    fn give_back(&mut self, partitions: &[TopicPartition]) {
+    pub(super) fn give_back(&mut self, partitions: &[TopicPartition]) {
         self.lanes.lose(partitions);
         let (consumer, context) = (&self.consumer, self.consumer.context());
         context.give_back(consumer, partitions);
@@ -268,108 +182,6 @@ impl Member {
         match changed {
             Ok(()) => self.held_up = above,
             Err(error) => self.tell(Err(log_error("pause or resume its partitions", &error))),
-        }
-    }
-
-    /// Carries an order out; whom to tell once it has left, if it is to leave.
-    fn carry_out(&mut self, order: Order) -> Option<oneshot::Sender<()>> {
-        match order {
-            Order::Start(at, offset, answer) => {
-                let _ = answer.send(self.start(&at, offset));
-            }
-            Order::Pause(at, paused, answer) => {
-                let _ = answer.send(self.pause(&at, paused));
-            }
-            Order::Release(partitions) => self.release(&partitions),
-            Order::Note(offsets) => self.note(&offsets),
-            Order::Leave(left) => return Some(left),
-        }
-        None
-    }
-
-    fn start(&mut self, at: &TopicPartition, offset: i64) -> Result<(), LogError> {
-        let what = || {
-            format!(
-                "start topic {} partition {} from offset {offset}",
-                at.topic, at.partition
-            )
-        };
-        if !self.lanes.is_ours(at) {
-            return Err(LogError {
-                what: what(),
-                why: "it is not ours".to_owned(),
-                transient: false,
-            });
-        }
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset))
-            .map_err(|error| log_error(what(), &error))?;
-        if self.lanes.is_started(at) {
-            self.consumer
-                .seek(
-                    &at.topic,
-                    at.partition,
-                    Offset::Offset(offset),
-                    settings::ANSWER_WITHIN,
-                )
-                .map_err(|error| log_error(what(), &error))?;
-        } else {
-            let (consumer, context) = (&self.consumer, self.consumer.context());
-            context
-                .read(consumer, at, &list)
-                .map_err(|error| log_error(what(), &error))?;
-        }
-        if self.held_up {
-            self.consumer
-                .pause(&list)
-                .map_err(|error| log_error(what(), &error))?;
-        }
-        self.lanes.start(at, offset);
-        Ok(())
-    }
-
-    fn pause(&mut self, at: &TopicPartition, paused: bool) -> Result<(), LogError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition(&at.topic, at.partition);
-        if self.lanes.is_started(at) {
-            let changed = match (paused, self.held_up) {
-                (true, _) => self.consumer.pause(&list),
-                (false, true) => Ok(()),
-                (false, false) => self.consumer.resume(&list),
-            };
-            changed.map_err(|error| {
-                log_error(
-                    format!("pause topic {} partition {}", at.topic, at.partition),
-                    &error,
-                )
-            })?;
-        }
-        self.lanes.rest(at, paused);
-        Ok(())
-    }
-
-    fn release(&mut self, partitions: &[TopicPartition]) {
-        self.lanes.release(partitions);
-        let leaving = self.lanes.leaving();
-        if !leaving.is_empty() && self.lanes.all_released() {
-            self.give_back(&leaving);
-        }
-    }
-
-    fn note(&mut self, offsets: &[(TopicPartition, i64)]) {
-        let mut list = TopicPartitionList::new();
-        for (at, offset) in offsets.iter().filter(|(at, _)| self.lanes.is_started(at)) {
-            if list
-                .add_partition_offset(&at.topic, at.partition, Offset::Offset(*offset))
-                .is_err()
-            {
-                return;
-            }
-        }
-        if list.count() > 0
-            && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
-        {
-            tracing::debug!("the group's offsets were not noted: {error}");
         }
     }
 

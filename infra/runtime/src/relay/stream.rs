@@ -1,10 +1,10 @@
 //! Publishing: read a batch, hand it over, take deliveries, move the checkpoint; one loop, no task and no await per event.
 
+mod keep;
 mod poll;
 
 use std::time::Duration;
 
-use chrono::DateTime;
 use event_schemas::cloud_event::Headers;
 use event_schemas::{Envelope, Source};
 use metrics::counter;
@@ -15,7 +15,6 @@ use super::RelayOptions;
 use super::halt::Halt;
 use super::lanes::{Lanes, Step};
 use super::status::Reporter;
-use super::topics;
 use super::window::Window;
 use crate::metric_definitions::{RELAY_FOUND, RELAY_PUBLISHED};
 use crate::ports::{
@@ -28,8 +27,6 @@ use poll::Poll;
 const BATCH: usize = 2_000;
 /// How often the checkpoint is written while it moves: so much is looked through again after a crash.
 const SAVE_EVERY: Duration = Duration::from_millis(50);
-/// How often an idle relay looks whether its topics are still there.
-const LOOK_AFTER_EVERY: Duration = Duration::from_secs(30);
 /// How long what is in flight may take to arrive once the relay is told to end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// Longest sleep: nothing depends on it.
@@ -167,24 +164,6 @@ impl<'s> Stream<'s> {
         Ok(())
     }
 
-    async fn save_if_due(&mut self) -> Result<(), Halt> {
-        if self.saved_at.elapsed() >= SAVE_EVERY {
-            self.save().await?;
-            self.report();
-        }
-        Ok(())
-    }
-
-    async fn save(&mut self) -> Result<(), Halt> {
-        self.saved_at = Instant::now();
-        if !self.is_saved {
-            self.lanes.write(&mut self.checkpoint);
-            self.leadership.save(&self.checkpoint).await?;
-            self.is_saved = true;
-        }
-        Ok(())
-    }
-
     async fn read_if_due(&mut self) -> Result<(), Halt> {
         if self.batch.peek().is_some() || self.window.is_full() {
             return Ok(());
@@ -270,24 +249,6 @@ impl<'s> Stream<'s> {
         Ok(())
     }
 
-    /// A wiped topic is noticed by the next record; where none comes, it is looked for.
-    async fn look_after(&mut self, log: &dyn Log) -> Result<(), Halt> {
-        if !self.window.is_empty() || self.looked_after_at.elapsed() < LOOK_AFTER_EVERY {
-            return Ok(());
-        }
-        self.looked_after_at = Instant::now();
-        let edges = log.edges(&self.lanes.places()).await?;
-        let wiped = topics::wiped(&self.lanes, &edges);
-        if wiped.is_empty() {
-            return Ok(());
-        }
-        Err(Halt::Log(LogError {
-            what: "keep what it was given".to_owned(),
-            why: topics::tell_wiped(&self.lanes, &edges, &wiped),
-            transient: true,
-        }))
-    }
-
     fn must_wait(&mut self) -> bool {
         let some = self.batch.peek().is_some();
         let stuck = self.window.is_full() || self.is_full;
@@ -335,18 +296,5 @@ impl<'s> Stream<'s> {
             self.take_deliveries()?;
         }
         self.save().await
-    }
-
-    fn report(&mut self) {
-        let oldest = self
-            .window
-            .oldest()
-            .or_else(|| Some(self.batch.peek()?.recorded_at.timestamp_micros()));
-        let age = oldest
-            .and_then(DateTime::from_timestamp_micros)
-            .map(|at| self.options.clock.now() - at);
-        let lag = age.and_then(|age| age.to_std().ok()).unwrap_or_default();
-        let head = self.read.max(*self.arrivals.borrow());
-        self.reporter.leading(self.checkpoint.position, head, lag);
     }
 }

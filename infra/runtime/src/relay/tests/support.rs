@@ -1,5 +1,7 @@
 //! A store to relay from, relays as processes, and a reader that knows only the wire.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,10 +19,12 @@ use crate::memory::leadership::MemoryLedger;
 use crate::memory::log::{LogFaults, MemoryLog, NoLogFaults};
 use crate::memory::store::{Faults, MemoryDatabase, MemoryStore, NoFaults};
 use crate::ports::{
-    Clock, Entry, EventStore, FastOutcome, Log, LogRecord, NewEvent, RelayCheckpoint, RelayLedger,
+    Clock, Entry, EventStore, FastOutcome, Log, NewEvent, RelayCheckpoint, RelayLedger,
     Stream, TopicPartition,
 };
 use crate::relay::{Phase, Relay, RelayOptions, RelayStatus};
+
+pub(super) use read::text;
 
 pub(super) const PREFIX: &str = "test.";
 pub(super) const PARTITIONS: u32 = 3;
@@ -210,79 +214,6 @@ impl World {
             .map(|at| self.log.records(at).len())
             .sum()
     }
-
-    /// Reads the log by the rule of section 5 and finds every stored event once, in order, where its key belongs.
-    pub(super) async fn assert_complete(&self) -> Read {
-        let mut read = self.read();
-        assert_eq!(
-            read.losses,
-            Vec::<String>::new(),
-            "no reader may ever see a loss"
-        );
-        let stored = self.stored().await;
-        let mut found: Vec<_> = read
-            .events
-            .values()
-            .flatten()
-            .map(|(position, id)| (*position, id.clone()))
-            .collect();
-        found.sort_unstable();
-        let expected: Vec<_> = stored
-            .iter()
-            .map(|event| (event.position, event.event_id.hyphenated().to_string()))
-            .collect();
-        assert_eq!(found, expected);
-        for (at, events) in &read.events {
-            assert!(events.is_sorted_by_key(|(position, _)| *position), "{at:?}");
-        }
-        read.duplicates.sort_unstable();
-        read
-    }
-
-    /// What a reader makes of the log that knows only the headers.
-    pub(super) fn read(&self) -> Read {
-        let mut read = Read::default();
-        let ours = self.source().to_string();
-        for at in self.log.places() {
-            let mut last = 0;
-            for record in self.log.records(&at) {
-                if text(&record, "ce_source") != Some(&ours) {
-                    continue;
-                }
-                let number = |name| text(&record, name).unwrap().parse::<u64>().unwrap();
-                let (position, previous) = (number("ce_position"), number("ce_previous"));
-                if position <= last {
-                    read.duplicates.push(position);
-                } else {
-                    if previous > last {
-                        read.losses
-                            .push(format!("{previous} is missing before {position} in {at:?}"));
-                    }
-                    let id = text(&record, "ce_id").unwrap().to_owned();
-                    read.events
-                        .entry(at.clone())
-                        .or_default()
-                        .push((position, id));
-                    last = position;
-                }
-            }
-        }
-        read
-    }
-}
-
-/// What a reader saw.
-#[derive(Debug, Default)]
-pub(super) struct Read {
-    pub(super) events: BTreeMap<TopicPartition, Vec<(u64, String)>>,
-    pub(super) duplicates: Vec<u64>,
-    pub(super) losses: Vec<String>,
-}
-
-pub(super) fn text<'r>(record: &'r LogRecord, name: &str) -> Option<&'r str> {
-    record
-        .header(name)
-        .map(|value| std::str::from_utf8(value).unwrap())
 }
 
 /// A process that relays, until it is told to end or is killed.
