@@ -33,9 +33,7 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let servers = jangbu_local::OwnServers::start()
-        .await
-        .context("no servers to measure on")?;
+    let servers = jangbu_local::OwnServers::start().await;
     let length = Duration::from_secs(args.seconds);
     let mut report = Report::default();
     for scenario in [Scenario::ManyStocks, Scenario::HotStock] {
