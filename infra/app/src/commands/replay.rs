@@ -140,7 +140,6 @@ impl Topic {
                 Err(PublishError::Full) => {}
                 Err(PublishError::Failed(error)) => return Err(error.into()),
             }
-            drop(headers);
             self.drain(self.under_way / 2).await?;
         }
         self.under_way += 1;
