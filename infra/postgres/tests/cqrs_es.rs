@@ -2,6 +2,9 @@
 
 mod support;
 
+#[path = "support/sql.rs"]
+mod sql;
+
 #[path = "support/account.rs"]
 mod account;
 
@@ -23,13 +26,14 @@ use postgres_es::{PostgresEventRepository, default_postgress_pool, postgres_cqrs
 use uuid::Uuid;
 
 use account::{Account, AccountCommand, AccountEvent};
-use support::{admin_url, fresh_place, run};
+use sql::run;
+use support::{admin_url, fresh_place};
 
 type Framework<A> = CqrsFramework<A, PersistedEventStore<Repository, A>>;
 
 fn receive(quantity: u64) -> RootCommand<Stock> {
     let command = StockCommand::Receive {
-        quantity: Quantity::try_from(quantity).unwrap(),
+        quantity: Quantity::try_from(quantity).expect("a quantity"),
     };
     let context = Context {
         now: Utc::now(),
@@ -40,12 +44,14 @@ fn receive(quantity: u64) -> RootCommand<Stock> {
 }
 
 async fn stocks(store: &Postgres) -> Framework<Root<Stock>> {
-    let repository = Repository::ours::<Stock>(store).await.unwrap();
+    let repository = Repository::ours::<Stock>(store)
+        .await
+        .expect("the store is there");
     CqrsFramework::new(PersistedEventStore::new_event_store(repository), vec![], ())
 }
 
 async fn accounts(store: &Postgres) -> Framework<Account> {
-    let repository = Repository::plain(store).await.unwrap();
+    let repository = Repository::plain(store).await.expect("the store is there");
     CqrsFramework::new(PersistedEventStore::new_event_store(repository), vec![], ())
 }
 
@@ -223,12 +229,12 @@ impl Query<Account> for Seen {
         let seen = events
             .iter()
             .map(|event| (aggregate_id.to_owned(), event.sequence));
-        self.0.lock().unwrap().extend(seen);
+        self.0.lock().expect("nobody panicked").extend(seen);
     }
 }
 
 fn told(seen: &Seen) -> Vec<(String, usize)> {
-    std::mem::take(&mut *seen.0.lock().unwrap())
+    std::mem::take(&mut *seen.0.lock().expect("nobody panicked"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,9 @@
 
 mod support;
 
+#[path = "support/sql.rs"]
+mod sql;
+
 #[path = "support/entries.rs"]
 mod entries;
 
@@ -10,7 +13,8 @@ use jangbu_runtime::ports::{AppendError, EventStore, StoreError};
 use sqlx::{Connection, PgConnection, Row};
 
 use entries::{says, store};
-use support::{fresh_place, run};
+use sql::run;
+use support::fresh_place;
 
 #[tokio::test]
 async fn the_application_may_append_but_write_nothing_by_hand() {

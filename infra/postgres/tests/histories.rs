@@ -2,6 +2,9 @@
 
 mod support;
 
+#[path = "support/sql.rs"]
+mod sql;
+
 #[path = "support/entries.rs"]
 mod entries;
 
@@ -13,7 +16,8 @@ use jangbu_runtime::ports::{AppendError, EventStore, FastOutcome, RelayLedger, S
 use sqlx::{Connection, PgConnection, Row};
 
 use entries::{says, store};
-use support::{fresh_place, run};
+use sql::run;
+use support::fresh_place;
 
 /// Ends all sessions but our own, as a restart of the server does.
 const RESTART: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -3,7 +3,6 @@
 use jangbu_local::TestBed;
 use jangbu_postgres::testing::{Fresh, fresh};
 use jangbu_runtime::ports::ViewDefinition;
-use sqlx::{Connection, Executor, PgConnection};
 
 /// The superuser's URL of the server.
 pub async fn admin_url() -> String {
@@ -16,10 +15,4 @@ pub async fn admin_url() -> String {
 /// A fresh, migrated store.
 pub async fn fresh_place(views: &[ViewDefinition]) -> Fresh {
     fresh(&admin_url().await, views).await
-}
-
-/// Runs SQL as somebody, in one go.
-pub async fn run(url: &str, sql: &str) -> Result<(), sqlx::Error> {
-    let mut connection = PgConnection::connect(url).await?;
-    connection.execute(sql).await.map(|_| ())
 }
