@@ -28,6 +28,13 @@ struct State {
     stopped: Option<String>,
 }
 
+/// What is written in the ledger, as a backup holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerBackup {
+    checkpoints: Vec<(Option<Uuid>, RelayCheckpoint)>,
+    stopped: Option<String>,
+}
+
 impl MemoryLedger {
     /// The ledger of a database.
     #[must_use]
@@ -45,6 +52,24 @@ impl MemoryLedger {
             ledger: self.clone(),
             store: Arc::clone(store),
         })
+    }
+
+    /// What a backup taken now would hold.
+    #[must_use]
+    pub fn backup(&self) -> LedgerBackup {
+        let state = self.state();
+        LedgerBackup {
+            checkpoints: state.checkpoints.clone(),
+            stopped: state.stopped.clone(),
+        }
+    }
+
+    /// A backup is restored: the leader's session breaks.
+    pub fn restore(&self, backup: LedgerBackup) {
+        let mut state = self.state();
+        state.checkpoints = backup.checkpoints;
+        state.stopped = backup.stopped;
+        state.leader = None;
     }
 
     /// The leader's session breaks: it leads no more, though it may not know.
