@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jangbu_runtime::memory::documents::Rooms;
+use jangbu_runtime::memory::leadership::LedgerBackup;
 use jangbu_runtime::memory::progress::Book;
 
 use super::world::{PREFIX, World};
@@ -63,8 +64,7 @@ fn retention(world: &World) {
             } else {
                 first
             };
-            let gone = records.iter().filter(|record| record.offset < kept_from);
-            world.history.note_gone(gone);
+            world.history.note_damage(at);
             world.log.truncate_before(at, kept_from);
         }
     }
@@ -73,9 +73,13 @@ fn retention(world: &World) {
 /// Somebody deletes a topic; it comes back empty.
 fn wipe(world: &World) {
     let topics = world.topics();
-    world
-        .log
-        .wipe(&topics[world.dice.index(topics.len())].topic);
+    let topic = &topics[world.dice.index(topics.len())].topic;
+    for at in world.log.places() {
+        if *at.topic == **topic {
+            world.history.note_damage(&at);
+        }
+    }
+    world.log.wipe(topic);
 }
 
 /// Somebody else writes to a topic of ours.
@@ -96,16 +100,19 @@ fn stranger(world: &World) {
 /// Everything that stands in the database, as of one moment.
 struct Backup {
     position: u64,
+    relayed: LedgerBackup,
     progress: Book,
     documents: Rooms,
 }
 
 impl Backup {
     async fn take(world: &World) -> Self {
-        // The store goes on while its head is asked for, so views and policies are taken first: they lag, never lead.
+        // The store goes on while its head is asked for, so whatever follows it is taken first: it lags, never leads.
+        let relayed = world.ledger.backup();
         let (progress, documents) = (world.progress.backup(), world.documents.backup());
         Self {
             position: world.head().await,
+            relayed,
             progress,
             documents,
         }
@@ -122,7 +129,7 @@ async fn restore(world: &World, backups: &mut Vec<Backup>) {
     world.database.restore(backup.position);
     world.progress.restore(backup.progress);
     world.documents.restore(backup.documents);
-    world.ledger.depose();
+    world.ledger.restore(backup.relayed);
     tokio::time::sleep(dice.pause(1, 2_000)).await;
     world.accept_fork().await;
     tokio::time::sleep(Duration::from_millis(1)).await;

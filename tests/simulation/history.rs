@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jangbu_runtime::execute::{Failure, Outcome, Submission};
-use jangbu_runtime::ports::LogRecord;
+use jangbu_runtime::ports::TopicPartition;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ pub(super) struct Restore {
 pub(super) struct History {
     attempts: Mutex<Vec<Attempt>>,
     restores: Mutex<Vec<Restore>>,
-    gone: Mutex<BTreeSet<String>>,
+    damaged: Mutex<BTreeSet<TopicPartition>>,
 }
 
 impl History {
@@ -66,14 +66,13 @@ impl History {
         lock(&self.restores).push(Restore { at, position });
     }
 
-    /// Records that retention took, by the event they carry.
-    pub(super) fn note_gone<'r>(&self, records: impl Iterator<Item = &'r LogRecord>) {
-        let ids = records.filter_map(|record| record.header("ce_id"));
-        lock(&self.gone).extend(ids.map(|id| String::from_utf8_lossy(id).into_owned()));
+    /// Retention or somebody's hand took records out of a partition.
+    pub(super) fn note_damage(&self, at: &TopicPartition) {
+        lock(&self.damaged).insert(at.clone());
     }
 
-    pub(super) fn gone(&self) -> BTreeSet<String> {
-        lock(&self.gone).clone()
+    pub(super) fn is_damaged(&self, at: &TopicPartition) -> bool {
+        lock(&self.damaged).contains(at)
     }
 
     pub(super) fn attempts(&self) -> Vec<Attempt> {

@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep};
 use super::customer::insist;
 use super::world::World;
 
-/// Longer than every wait, backoff and patience in the chassis: what has not moved for so long will not move.
-const QUIET: Duration = Duration::from_secs(25);
+/// Longer than every wait, backoff and patience in the chassis, the relay's look after its topics (30 s) included: what
+/// has not moved for so long will not move.
+const QUIET: Duration = Duration::from_secs(70);
 
 impl World {
     /// Everything works again and everybody is up; whoever never heard an answer asks until there is one; and what

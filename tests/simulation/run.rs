@@ -11,7 +11,7 @@ use super::laws::{self, Evidence};
 use super::world::World;
 
 /// A run takes no longer than this by its own clock; what is not done by then never will be.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1_500);
 
 /// What is left of a run.
 #[derive(Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use super::weather::{Climate, Weather};
 /// What topics begin with.
 pub(super) const PREFIX: &str = "jangbu.";
 /// Partitions of each topic: few, so that keys meet.
-const PARTITIONS: u32 = 3;
+pub(super) const PARTITIONS: u32 = 3;
 
 /// One run's world.
 pub(super) struct World {

@@ -1,13 +1,15 @@
 //! Law 5. Every event is in the log, in order per partition and each once when positions already seen are dropped, and
 //! its position there is its position in the store. Read by somebody who knows the headers of the wire and nothing else.
+//! Where retention or a wiped topic took records away, the reader is told of every hole: nothing is missing in silence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use event_schemas::Envelope;
-use jangbu_runtime::ports::LogRecord;
+use jangbu_runtime::partition::partition_of;
+use jangbu_runtime::ports::{LogRecord, TopicPartition};
 
 use super::{Broken, Evidence, tell};
-use crate::simulation::world::PREFIX;
+use crate::simulation::world::{PARTITIONS, PREFIX};
 
 /// What a subscriber keeps: one number per partition and source.
 #[derive(Default)]
@@ -18,20 +20,22 @@ struct Reader {
 enum Read {
     Event,
     Duplicate,
-    /// Something between the last one and this one is missing.
-    Loss,
+    /// Positions after the first and up to the second are missing: to be read from the store, and reported.
+    Loss(u64, u64),
 }
 
 impl Reader {
     fn read(&mut self, source: &str, position: u64, previous: u64) -> Read {
-        let is_new = !self.last.contains_key(source);
         let last = self.last.entry(source.to_owned()).or_default();
         if position <= *last {
             return Read::Duplicate;
         }
-        let missed = previous > *last && !is_new;
-        *last = position;
-        if missed { Read::Loss } else { Read::Event }
+        let before = std::mem::replace(last, position);
+        if previous > before {
+            Read::Loss(before, previous)
+        } else {
+            Read::Event
+        }
     }
 }
 
@@ -40,19 +44,19 @@ pub(super) fn hold_every_event(evidence: &Evidence<'_>, broken: &mut Broken) {
     let by_id: BTreeMap<_, _> = (evidence.events.iter())
         .map(|event| (event.event_id.to_string(), event))
         .collect();
-    let gone = world.history.gone();
-    let incarnations = world.database.incarnations();
-    let newest = format!(
-        "/jangbu/mall/{}",
-        incarnations.last().expect("there is one")
-    );
+    let sources: Vec<_> = (world.database.incarnations().iter())
+        .map(|incarnation| format!("/jangbu/mall/{incarnation}"))
+        .collect();
     let mut found = BTreeSet::new();
+    let mut lost: Vec<(TopicPartition, u64, u64)> = Vec::new();
     for at in world.log.places() {
+        let is_damaged = world.history.is_damaged(&at);
         let mut reader = Reader::default();
         for record in world.log.records(&at) {
-            let Some(source) =
-                header(&record, "ce_source").filter(|source| source.starts_with("/jangbu/mall/"))
-            else {
+            let Some(source) = header(&record, "ce_source").and_then(|source| {
+                let known = sources.iter().position(|known| *known == source);
+                known.filter(|_| source.starts_with("/jangbu/mall/"))
+            }) else {
                 continue;
             };
             let id = header(&record, "ce_id").unwrap_or_default();
@@ -64,38 +68,53 @@ pub(super) fn hold_every_event(evidence: &Evidence<'_>, broken: &mut Broken) {
                 });
                 continue;
             };
-            let is_of_today = source == newest;
-            match reader.read(source, position, previous) {
+            let is_of_today = source + 1 == sources.len();
+            match reader.read(&sources[source], position, previous) {
                 Read::Duplicate => continue,
                 Read::Event => {}
-                Read::Loss => broken.unless(!is_of_today, || {
-                    format!(
-                        "{at:?}/{}: position {position} comes after a hole",
-                        record.offset
-                    )
-                }),
+                // A later incarnation goes on where an earlier one was; a reader that comes to it knows nothing yet.
+                Read::Loss(0, _) if source > 0 && !is_damaged => {}
+                Read::Loss(after, until) => {
+                    broken.unless(is_damaged || !is_of_today, || {
+                        let offset = record.offset;
+                        format!("{at:?}/{offset}: position {position} comes after a hole")
+                    });
+                    lost.push((at.clone(), after, until));
+                }
             }
             match by_id.get(id) {
                 Some(event) => {
-                    let once = found.insert((source.to_owned(), id.to_owned()));
+                    let once = found.insert((source, id.to_owned()));
                     broken.unless(once, || format!("{} is read twice", tell(event)));
                     carries(&record, event, broken);
                 }
                 // Of a history that a restore took away.
                 None => broken.unless(!is_of_today, || {
-                    format!(
-                        "{at:?}/{} of today's incarnation is stored nowhere",
-                        record.offset
-                    )
+                    let offset = record.offset;
+                    format!("{at:?}/{offset} of today's incarnation is stored nowhere")
                 }),
             }
+        }
+        if is_damaged && world.log.records(&at).is_empty() {
+            lost.push((at.clone(), 0, u64::MAX));
         }
     }
     let ids: BTreeSet<_> = found.iter().map(|(_, id)| id).collect();
     for (id, event) in &by_id {
-        broken.unless(ids.contains(id) || gone.contains(id), || {
-            format!("{} is in no topic", tell(event))
+        let place = place_of(event);
+        let is_reported = lost.iter().any(|(at, after, until)| {
+            *at == place && *after < event.position && event.position <= *until
         });
+        broken.unless(ids.contains(id) || is_reported, || {
+            format!("{} is in no topic, and no reader hears of it", tell(event))
+        });
+    }
+}
+
+fn place_of(event: &Envelope) -> TopicPartition {
+    TopicPartition {
+        topic: format!("{PREFIX}{}", event.aggregate).into(),
+        partition: partition_of(event.id.as_bytes(), PARTITIONS),
     }
 }
 
