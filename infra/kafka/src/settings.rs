@@ -86,7 +86,8 @@ pub(crate) fn member(options: &KafkaOptions, group: &str) -> ClientConfig {
         .set("group.protocol", "classic")
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", "10000")
-        .set("heartbeat.interval.ms", "2000")
+        // A member hears of a rebalance with its next heartbeat: so long a newcomer waits at least.
+        .set("heartbeat.interval.ms", "1000")
         .set("max.poll.interval.ms", "120000")
         .set("queued.max.messages.kbytes", "32768");
     config
