@@ -60,6 +60,7 @@ async fn a_topic_wiped_under_a_running_mall_is_refilled_too() {
     let mall = Mall::open(&site).await;
     let shop = Arc::new(Shop::at([mall.url()]));
     let rush = Rush::begin(&shop, 7).await;
+    laws::everything_is_in_the_log(&site).await;
     broker::wipe(site.brokers(), &site.topic("stock")).await;
     rush.goes_on().await;
     rush.end().await;

@@ -112,6 +112,7 @@ async fn nothing_is_answered_from_what_another_mall_has_changed() {
     assert_eq!(answer.body["actual"], 4);
 
     // A person's order, placed here and cancelled there.
+    let order = Uuid::now_v7();
     let _ = ask(&here, &place(order, &[("cup", 1)])).await.must_be(201);
     let cancelled = ask(&there, &cancel(order)).await;
     // 200 where it had cancelled itself for want of cups.

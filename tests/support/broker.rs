@@ -31,7 +31,8 @@ pub struct Foreign {
 /// # Panics
 /// If the broker does not do it.
 pub async fn wipe(brokers: &str, topic: &str) {
-    let partitions = partitions(brokers, topic).await;
+    let name = topic.to_owned();
+    let count = ask(brokers, move |client| partitions(client, &name).count()).await;
     let admin = admin(brokers);
     let deleted = admin
         .delete_topics(&[topic], &AdminOptions::new())
@@ -40,7 +41,7 @@ pub async fn wipe(brokers: &str, topic: &str) {
     deleted
         .into_iter()
         .for_each(|deleted| drop(deleted.expect("a topic is deleted")));
-    let count = i32::try_from(partitions.len()).expect("a count");
+    let count = i32::try_from(count).expect("a count");
     // Deletion goes on after it was answered.
     eventually("the topic is made again", LIMIT, || async {
         let new = NewTopic::new(topic, count, TopicReplication::Fixed(1))
@@ -62,7 +63,7 @@ pub async fn wipe(brokers: &str, topic: &str) {
 /// # Panics
 /// If the broker does not do it.
 pub async fn empty(brokers: &str, topic: &str) -> i64 {
-    let ends = partitions(brokers, topic).await;
+    let ends = marks(brokers, topic).await;
     let mut offsets = TopicPartitionList::new();
     for (partition, (_, high)) in &ends {
         offsets
@@ -115,31 +116,40 @@ pub async fn smuggle(brokers: &str, topic: &str, partition: i32, foreign: Foreig
 }
 
 /// The low and high water marks of each partition.
-async fn partitions(brokers: &str, topic: &str) -> BTreeMap<i32, (i64, i64)> {
-    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
-    let asked = tokio::task::spawn_blocking(move || {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            .create()
-            .expect("a consumer");
-        let metadata = consumer
-            .fetch_metadata(Some(&topic), LIMIT)
-            .expect("the broker answers");
-        let ids = metadata.topics()[0]
-            .partitions()
-            .iter()
-            .map(rdkafka::metadata::MetadataPartition::id);
-        ids.map(|id| {
-            (
-                id,
-                consumer
-                    .fetch_watermarks(&topic, id, LIMIT)
-                    .expect("water marks"),
-            )
-        })
-        .collect()
-    });
-    asked.await.expect("asking does not panic")
+async fn marks(brokers: &str, topic: &str) -> BTreeMap<i32, (i64, i64)> {
+    let name = topic.to_owned();
+    ask(brokers, move |client| {
+        let marks = |id| {
+            client
+                .fetch_watermarks(&name, id, LIMIT)
+                .expect("water marks")
+        };
+        partitions(client, &name)
+            .map(|id| (id, marks(id)))
+            .collect()
+    })
+    .await
+}
+
+fn partitions(client: &BaseConsumer, topic: &str) -> impl Iterator<Item = i32> {
+    let metadata = client
+        .fetch_metadata(Some(topic), LIMIT)
+        .expect("the broker answers");
+    let count = metadata.topics()[0].partitions().len();
+    0..i32::try_from(count).expect("a count")
+}
+
+async fn ask<T: Send + 'static>(
+    brokers: &str,
+    question: impl FnOnce(&BaseConsumer) -> T + Send + 'static,
+) -> T {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    let asked =
+        tokio::task::spawn_blocking(move || question(&config.create().expect("a consumer")));
+    asked
+        .await
+        .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
 fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {

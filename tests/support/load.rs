@@ -2,6 +2,7 @@
 //! stock, until they are told to go home.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::shop::Shop;
+use crate::wait::eventually;
 use crate::wish::{cancel, place, receive};
 
 /// Few, so that they are fought for.
@@ -22,6 +24,8 @@ const CUSTOMERS: u64 = 16;
 /// shown, all at once, and more are coming.
 const PUSH: usize = 100;
 const SWING: usize = 60;
+/// For a mall that has just started to get there.
+const SWING_LIMIT: Duration = Duration::from_secs(30);
 
 /// Customers at work.
 pub struct Rush {
@@ -56,7 +60,23 @@ impl Rush {
             closing,
         };
         rush.goes_on().await;
+        rush.first_order_is_secured().await;
+        rush.goes_on().await;
         rush
+    }
+
+    /// Then the relay, the policies and the views have all begun, and a fault meets all of them at work.
+    async fn first_order_is_secured(&self) {
+        eventually("an order is secured", SWING_LIMIT, || async {
+            let page = self
+                .shop
+                .get("/views/order_status?state=stock_secured&limit=1")
+                .await
+                .body;
+            let is_there = page["rows"].as_array().is_some_and(|rows| !rows.is_empty());
+            is_there.then_some(()).ok_or(page)
+        })
+        .await;
     }
 
     /// Lets more customers order, and waits until the mall is in the middle of it.

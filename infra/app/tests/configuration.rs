@@ -1,5 +1,10 @@
 //! Defaults < file < variables < flags, and nothing unknown passes.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test that cannot go on fails the test"
+)]
+
 use std::io::Write;
 use std::path::PathBuf;
 

@@ -8,7 +8,6 @@ pub(crate) const JSON: &str = "application/json";
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 pub(crate) const SSE: &str = "text/event-stream";
 pub(crate) const CLOUD_EVENT: &str = "application/cloudevents+json";
-pub(crate) const TEXT: &str = "text/plain";
 
 /// The best of what is offered; the first where the caller does not mind. What admits problems only still gets JSON,
 /// as its answer may be one.

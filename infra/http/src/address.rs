@@ -41,7 +41,11 @@ mod tests {
             ("[::ffff:10.0.0.1]:8080", false),
         ] {
             let address: SocketAddr = address.parse().unwrap();
-            assert_eq!(check_listen_address(address, false).is_ok(), safe, "{address}");
+            assert_eq!(
+                check_listen_address(address, false).is_ok(),
+                safe,
+                "{address}"
+            );
             assert!(check_listen_address(address, true).is_ok());
         }
     }

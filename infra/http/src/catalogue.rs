@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jangbu_runtime::ports::ViewDefinition;
+use jangbu_runtime::project::definition_of;
 use jangbu_runtime::system::{Kind, System};
-use kernel::Projection;
 use schemars::SchemaGenerator;
 
 use crate::problem::*;
@@ -112,10 +112,11 @@ pub(crate) fn unknown(
     known: &[&str],
 ) -> Problem {
     let meant = nearest(name, known);
+    let known_names = known.join(", ");
     let hint = match meant {
-        Some(meant) => format!("; did you mean {meant}?"),
-        None if known.is_empty() => "; there is none".to_owned(),
-        None => format!("; known are {}", known.join(", ")),
+        Some(meant) => format!(": did you mean {meant}? Known are {known_names}"),
+        None if known.is_empty() => ": there is none at all".to_owned(),
+        None => format!(": known are {known_names}"),
     };
     let problem = Problem::new(kind, format!("there is no {what} {:?}{hint}", quoted(name)))
         .with("known", known.to_vec());
@@ -162,21 +163,12 @@ fn views(system: &System) -> BTreeMap<&'static str, Vec<ViewDefinition>> {
         views
             .entry(view.name())
             .or_default()
-            .push(definition(&**view));
+            .push(definition_of(&**view));
     }
     for versions in views.values_mut() {
         versions.sort_by_key(|view| view.version);
     }
     views
-}
-
-fn definition(view: &dyn Projection) -> ViewDefinition {
-    ViewDefinition {
-        name: view.name(),
-        version: view.version(),
-        columns: view.columns(),
-        shadow: false,
-    }
 }
 
 #[cfg(test)]

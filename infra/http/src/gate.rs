@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE};
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jangbu_runtime::metric_definitions::{HTTP_REQUESTS, HTTP_TIME};
@@ -23,7 +23,6 @@ pub(crate) async fn pass(
 ) -> Response {
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let method = request.method().clone();
     let answer = if is_watched(&request) {
         next.run(request).await
     } else if let Ok(_permit) = shared.requests.try_acquire() {
@@ -36,7 +35,7 @@ pub(crate) async fn pass(
         .into_response()
     };
     measure(route.as_ref(), began, answer.status());
-    as_problem(answer, &method)
+    as_problem(answer, route.as_ref())
 }
 
 /// Whoever watches over this process is heard however much it has to do.
@@ -47,7 +46,8 @@ fn is_watched(request: &Request) -> bool {
 
 fn measure(route: Option<&MatchedPath>, began: Instant, status: StatusCode) {
     let route = route.map_or("none", MatchedPath::as_str).to_owned();
-    metrics::counter!(HTTP_REQUESTS, "route" => route.clone(), "status" => code(status)).increment(1);
+    metrics::counter!(HTTP_REQUESTS, "route" => route.clone(), "status" => code(status))
+        .increment(1);
     metrics::histogram!(HTTP_TIME, "route" => route).record(began.elapsed());
 }
 
@@ -62,34 +62,30 @@ fn code(status: StatusCode) -> std::borrow::Cow<'static, str> {
 }
 
 /// Errors that axum itself answers have no words, or not ours.
-fn as_problem(answer: Response, method: &Method) -> Response {
+fn as_problem(answer: Response, route: Option<&MatchedPath>) -> Response {
     let status = answer.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let kind = answer.headers().get(CONTENT_TYPE);
     if !is_error || kind.is_some_and(|kind| kind == PROBLEM_JSON) {
         return answer;
     }
-    let allow = answer.headers().get(ALLOW).cloned();
-    let problem = match (status, &allow) {
-        (StatusCode::METHOD_NOT_ALLOWED, Some(allow)) => Problem::new(
+    let problem = if status == StatusCode::METHOD_NOT_ALLOWED {
+        // axum adds the header Allow on the way out.
+        let asks = route.is_some_and(|route| route.as_str().starts_with("/commands"));
+        let method = if asks { "POST" } else { "GET" };
+        Problem::new(
             &METHOD_NOT_ALLOWED,
-            format!(
-                "{} is not known here: use {}",
-                crate::catalogue::quoted(method.as_str()),
-                allow.to_str().unwrap_or_default().replace(',', " or ")
-            ),
-        ),
-        _ if status.is_server_error() => Problem::internal(&Uuid::now_v7().to_string()),
-        _ => Problem::new(
+            format!("this method is not known here: use {method}"),
+        )
+    } else if status.is_server_error() {
+        Problem::internal(&Uuid::now_v7().to_string())
+    } else {
+        Problem::new(
             &MALFORMED,
             format!("the request cannot be read ({status}): see /openapi.json"),
-        ),
+        )
     };
-    let mut answer = problem.into_response();
-    if let Some(allow) = allow {
-        answer.headers_mut().insert(ALLOW, allow);
-    }
-    answer
+    problem.into_response()
 }
 
 /// A handler panicked: the caller gets a reference, the log the words.

@@ -31,11 +31,6 @@ const NOBODY: &str = "anonymous";
 /// Idempotency keys that are no UUIDs become ids in this namespace. It must never change: ids are kept for ever.
 const KEYS: Uuid = Uuid::from_u128(0x7d2c_1b0a_5f7e_4c5b_9a64_b1f3_0d9e_6a21);
 
-/// How long a query waits for its view, unless it says so.
-const WAIT: Duration = Duration::from_secs(2);
-/// How long a query may wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
 /// What holds for all commands of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -72,7 +67,10 @@ fn actor(headers: &HeaderMap) -> Result<Actor, Problem> {
 }
 
 /// A header's text, where it is there.
-pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Problem> {
+pub(crate) fn text<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h str>, Problem> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), more) = (values.next(), values.next()) else {
         return Ok(None);
@@ -86,7 +84,10 @@ pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Opti
 }
 
 /// A header's number, where it is there.
-pub(crate) fn number<N: FromStr>(headers: &HeaderMap, name: &HeaderName) -> Result<Option<N>, Problem> {
+pub(crate) fn number<N: FromStr>(
+    headers: &HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<N>, Problem> {
     let Some(text) = text(headers, name)? else {
         return Ok(None);
     };
@@ -135,8 +136,8 @@ pub(crate) fn reason(reason: Option<&str>) -> Result<Option<String>, Problem> {
     Ok(Some(reason.to_owned()))
 }
 
-/// How long a query waits for its view: `Prefer: wait=5` (RFC 7240), in seconds.
-pub(crate) fn wait(headers: &HeaderMap) -> Result<Duration, Problem> {
+/// How long a query waits for its view, if it says so: `Prefer: wait=5` (RFC 7240), in seconds.
+pub(crate) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     for value in headers.get_all(PREFER) {
         let preferences = std::str::from_utf8(value.as_bytes()).unwrap_or_default();
         for preference in preferences.split([',', ';']) {
@@ -147,12 +148,15 @@ pub(crate) fn wait(headers: &HeaderMap) -> Result<Duration, Problem> {
                 continue;
             };
             let seconds: u64 = seconds.parse().map_err(|_| {
-                malformed_header(&PREFER, "has a wait that is no number of seconds: write wait=5")
+                malformed_header(
+                    &PREFER,
+                    "has a wait that is no number of seconds: write wait=5",
+                )
             })?;
-            return Ok(Duration::from_secs(seconds).min(LONGEST_WAIT));
+            return Ok(Some(Duration::from_secs(seconds)));
         }
     }
-    Ok(WAIT)
+    Ok(None)
 }
 
 /// Refuses a body of another content type; none given is taken for the right one.
@@ -161,7 +165,10 @@ pub(crate) fn content_type(headers: &HeaderMap, taken: &[&str]) -> Result<(), Pr
         return Ok(());
     };
     let essence = given.split(';').next().unwrap_or_default().trim();
-    if taken.iter().any(|taken| essence.eq_ignore_ascii_case(taken)) {
+    if taken
+        .iter()
+        .any(|taken| essence.eq_ignore_ascii_case(taken))
+    {
         return Ok(());
     }
     Err(Problem::new(
@@ -186,20 +193,22 @@ mod tests {
         assert_ne!(given("order 7"), given("order 8"));
         assert_eq!(
             given("order 7").to_string(),
-            "bd1e7a0c-0000-0000-0000-000000000000"
+            "093093a5-7cc5-57e2-8b10-ba9d35ca83ca"
         );
     }
 
     #[test]
-    fn a_wait_is_bounded_and_other_preferences_are_passed_over() {
+    fn a_wait_is_read_and_other_preferences_are_passed_over() {
         let asked = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(PREFER, HeaderValue::from_static(value));
             wait(&headers)
         };
-        assert_eq!(asked("respond-async, wait=7").unwrap(), Duration::from_secs(7));
-        assert_eq!(asked("wait=3600").unwrap(), LONGEST_WAIT);
-        assert_eq!(asked("return=minimal").unwrap(), WAIT);
+        assert_eq!(
+            asked("respond-async, wait=7").unwrap(),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(asked("return=minimal").unwrap(), None);
         assert!(asked("wait=long").is_err());
     }
 }

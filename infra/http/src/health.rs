@@ -50,9 +50,10 @@ impl Component {
         let (condition, text) = match status {
             EngineStatus::Starting => (Condition::Down, "connecting to the event store".to_owned()),
             EngineStatus::Running => (Condition::Up, "carries commands out".to_owned()),
-            EngineStatus::Unreachable(why) => {
-                (Condition::Down, format!("the event store does not answer: {why}"))
-            }
+            EngineStatus::Unreachable(why) => (
+                Condition::Down,
+                format!("the event store does not answer: {why}"),
+            ),
             EngineStatus::Recovering => (
                 Condition::Down,
                 "looks up what became of an append that had no answer".to_owned(),
@@ -110,7 +111,10 @@ pub(crate) async fn startup(State(shared): State<Arc<Shared>>) -> Result<Respons
     if shared.http.health.has_started() {
         return Ok(report("started", components));
     }
-    Err(not_ready("this process is still starting: ask again in a moment", components))
+    Err(not_ready(
+        "this process is still starting: ask again in a moment",
+        components,
+    ))
 }
 
 fn report(status: &'static str, components: Vec<Component>) -> Response {

@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use jangbu_runtime::execute::Execute;
 use jangbu_runtime::ports::{Clock, Documents, EventStore};
+use jangbu_runtime::project::Views;
 use jangbu_runtime::system::System;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -69,6 +70,7 @@ pub struct Http {
 pub(crate) struct Shared {
     pub(crate) http: Http,
     pub(crate) catalogue: Catalogue,
+    pub(crate) views: Views,
     pub(crate) requests: Semaphore,
     pub(crate) openapi: Bytes,
     streams: Arc<Semaphore>,
@@ -87,11 +89,15 @@ impl Shared {
 }
 
 /// Joins the parts.
-#[must_use]
 pub fn router(http: Http) -> Router {
     let document = openapi::openapi(&http.system);
     let shared = Arc::new(Shared {
         catalogue: Catalogue::of(&http.system),
+        views: Views::new(
+            http.system.views(),
+            Arc::clone(&http.documents),
+            Arc::clone(&http.store),
+        ),
         requests: Semaphore::new(http.options.requests),
         streams: Arc::new(Semaphore::new(http.options.streams)),
         openapi: Bytes::from(serde_json::to_vec(&document).expect("the document is JSON")),
@@ -111,7 +117,10 @@ pub fn router(http: Http) -> Router {
         .route("/metrics", get(index::metrics))
         .route("/", get(index::index))
         .fallback(index::nothing_here)
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate::pass))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&shared),
+            gate::pass,
+        ))
         .layer(CatchPanicLayer::custom(gate::panicked))
         .with_state(shared)
 }

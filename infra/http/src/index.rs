@@ -19,11 +19,20 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Every address, with what it is for.
 const ADDRESSES: &[(&str, &str)] = &[
-    ("POST /commands/{aggregate}/{id}/{command}", "carries a command out"),
+    (
+        "POST /commands/{aggregate}/{id}/{command}",
+        "carries a command out",
+    ),
     ("POST /commands", "carries a file of commands out (NDJSON)"),
     ("GET /views/{view}/{key}", "one document of a view"),
-    ("GET /views/{view}", "documents of a view, searched and sorted by its columns"),
-    ("GET /events", "events, as a page, as NDJSON or as server-sent events"),
+    (
+        "GET /views/{view}",
+        "documents of a view, searched and sorted by its columns",
+    ),
+    (
+        "GET /events",
+        "events, as a page, as NDJSON or as server-sent events",
+    ),
     ("GET /events/{position}", "one event"),
     ("GET /openapi.json", "the shapes of all of this"),
     ("GET /health/live", "whether this process lives"),
@@ -61,7 +70,10 @@ pub(crate) async fn nothing_here(uri: Uri) -> Problem {
     let known: Vec<_> = ADDRESSES.iter().map(|(address, _)| *address).collect();
     Problem::new(
         &UNKNOWN_ROUTE,
-        format!("there is nothing at {:?}: GET / lists the addresses", quoted(uri.path())),
+        format!(
+            "there is nothing at {:?}: GET / lists the addresses",
+            quoted(uri.path())
+        ),
     )
     .with("known", known)
 }

@@ -57,6 +57,11 @@ fn content(schema: Value) -> Value {
 fn problems(statuses: &[u16]) -> Map<String, Value> {
     statuses
         .iter()
-        .map(|status| (status.to_string(), shared("responses", &format!("Problem{status}"))))
+        .map(|status| {
+            (
+                status.to_string(),
+                shared("responses", &format!("Problem{status}")),
+            )
+        })
         .collect()
 }

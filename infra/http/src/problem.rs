@@ -13,8 +13,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-pub use kinds::{ALL, ProblemKind};
 pub(crate) use kinds::*;
+pub use kinds::{ALL, ProblemKind};
 
 /// The content type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";

@@ -52,8 +52,8 @@ const CUT_OFF: Duration = Duration::from_secs(1);
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    options: ServeOptions,
     cancel: CancellationToken,
+    options: ServeOptions,
 ) {
     let tracker = TaskTracker::new();
     // Cancelled when the drain is over: what still runs is cut off, also when this future is dropped.
@@ -85,7 +85,10 @@ pub async fn serve(
     drop(listener);
     tracker.close();
     if timeout(options.drain, tracker.wait()).await.is_err() {
-        tracing::warn!(requests = tracker.len(), "requests did not end in time and are cut off");
+        tracing::warn!(
+            requests = tracker.len(),
+            "requests did not end in time and are cut off"
+        );
         cut.cancel();
         // Whatever does not even notice that is left to the runtime.
         let _ = timeout(CUT_OFF, tracker.wait()).await;
@@ -93,7 +96,10 @@ pub async fn serve(
 }
 
 /// The next connection, once there is room for it.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> (TcpStream, OwnedSemaphorePermit) {
     let permit = Arc::clone(room).acquire_owned().await;
     let permit = permit.expect("the semaphore is never closed");
     loop {

@@ -61,6 +61,34 @@ impl Asker {
         ask(move || edges(&consumer, &partitions)).await
     }
 
+    /// Deletes records, as retention does.
+    pub(crate) async fn forget(&self, before: &[(TopicPartition, i64)]) -> Result<(), LogError> {
+        if before.is_empty() {
+            return Ok(());
+        }
+        let mut offsets = TopicPartitionList::with_capacity(before.len());
+        for (at, offset) in before {
+            offsets
+                .add_partition_offset(&at.topic, at.partition, Offset::Offset(*offset))
+                .map_err(|error| log_error("delete records", &error))?;
+        }
+        let limits = AdminOptions::new()
+            .request_timeout(Some(ANSWER_WITHIN))
+            .operation_timeout(Some(ANSWER_WITHIN));
+        let deleted = self.admin.delete_records(&offsets, &limits).await;
+        let deleted = deleted.map_err(|error| log_error("delete records", &error))?;
+        for partition in deleted.elements() {
+            let (topic, number) = (partition.topic(), partition.partition());
+            partition.error().map_err(|error| {
+                log_error(
+                    format!("delete records of topic {topic} partition {number}"),
+                    &error,
+                )
+            })?;
+        }
+        Ok(())
+    }
+
     /// Creates what is missing. `LogAppendTime`, because Kafka refuses or deletes by a producer's clock that is off; ours
     /// is told in `ce_time`.
     pub(crate) async fn create(

@@ -52,6 +52,10 @@ impl Log for Kafka {
         self.asker.edges(partitions).await
     }
 
+    async fn forget(&self, before: &[(TopicPartition, i64)]) -> Result<(), LogError> {
+        self.asker.forget(before).await
+    }
+
     async fn reader(&self, from: &[(TopicPartition, i64)]) -> Result<Box<dyn LogReader>, LogError> {
         Ok(Box::new(
             KafkaReader::open(&self.options, &self.asker, from).await?,

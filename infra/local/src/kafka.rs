@@ -13,6 +13,7 @@ pub(crate) use storage::properties;
 
 use crate::fetch::{self, Parts};
 use crate::folders;
+use crate::log_file::LogFile;
 use crate::news::Teller;
 use crate::ports::{self, Port};
 use crate::process;
@@ -188,7 +189,7 @@ impl Kind for KafkaKind {
         wire::cluster_id(port).is_ok_and(|id| Some(id) == storage::cluster_id(&self.data()))
     }
 
-    fn met_remains(&self, _log: &str) -> bool {
+    fn met_remains(&self, _log: &LogFile) -> bool {
         false
     }
 }

@@ -10,6 +10,8 @@ const LARGEST: u64 = 16 << 20;
 /// How much of its end an error quotes.
 const QUOTED_LINES: usize = 15;
 const QUOTED_BYTES: u64 = 16 << 10;
+/// How much of its end is looked through for a reason.
+const SEARCHED_BYTES: u64 = 1 << 20;
 
 /// A log and where this run of the server began in it.
 pub(crate) struct LogFile {
@@ -41,7 +43,7 @@ impl LogFile {
     /// The last lines this run has written.
     pub(crate) fn last_lines(&self) -> String {
         let text = self
-            .end_of_run()
+            .end_of_run(QUOTED_BYTES)
             .unwrap_or_else(|error| format!("(the log cannot be read: {error})"));
         let lines: Vec<&str> = text
             .lines()
@@ -50,14 +52,19 @@ impl LogFile {
         lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n")
     }
 
-    fn end_of_run(&self) -> io::Result<String> {
+    /// Whether this run has written that, somewhere near its end. What a killed predecessor's sessions still have to say
+    /// stands in the same log and may bury it deeper than what is quoted.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.end_of_run(SEARCHED_BYTES)
+            .is_ok_and(|said| said.contains(text))
+    }
+
+    fn end_of_run(&self, most: u64) -> io::Result<String> {
         let mut file = File::open(&self.path)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(
-            self.begin.max(length.saturating_sub(QUOTED_BYTES)),
-        ))?;
+        file.seek(SeekFrom::Start(self.begin.max(length.saturating_sub(most))))?;
         let mut bytes = Vec::new();
-        file.take(QUOTED_BYTES).read_to_end(&mut bytes)?;
+        file.take(most).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
@@ -83,5 +90,10 @@ mod tests {
             quoted.starts_with("line 6\n") && quoted.ends_with("line 20"),
             "{quoted}"
         );
+        assert!(
+            log.says("line 1\n"),
+            "a reason is found above what is quoted"
+        );
+        assert!(!log.says("the run before"));
     }
 }

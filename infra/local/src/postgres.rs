@@ -13,6 +13,7 @@ pub(crate) use wire::Wire;
 use crate::account::Account;
 use crate::fetch::Parts;
 use crate::folders;
+use crate::log_file::LogFile;
 use crate::news::Teller;
 use crate::ports::Port;
 use crate::process;
@@ -228,8 +229,8 @@ impl Kind for PostgresKind {
     }
 
     /// Sessions of a killed postmaster hold its shared memory until they notice.
-    fn met_remains(&self, log: &str) -> bool {
-        log.contains("pre-existing shared memory block")
+    fn met_remains(&self, log: &LogFile) -> bool {
+        log.says("pre-existing shared memory block")
     }
 }
 

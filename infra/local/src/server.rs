@@ -46,7 +46,7 @@ pub(crate) trait Kind: Send + Sync + 'static {
     /// Whether it, and nobody else, answers on `port`.
     fn answers(&self, port: u16, pid: u32) -> bool;
     /// Whether it ended because of remains of its predecessor that will go away.
-    fn met_remains(&self, log: &str) -> bool;
+    fn met_remains(&self, log: &LogFile) -> bool;
 }
 
 /// A server that listens on one port of 127.0.0.1 for as long as this lives, but for [`Server::kill`] and [`Server::stop`].
@@ -273,13 +273,13 @@ fn run(kind: &dyn Kind, port: u16) -> Result<Supervised, ServerError> {
 
 fn ended(kind: &dyn Kind, port: u16, log: &LogFile, status: String) -> ServerError {
     let said = log.last_lines();
-    if said.contains("Address already in use") {
+    if log.says("Address already in use") {
         return ServerError::PortTaken {
             server: kind.name(),
             port,
         };
     }
-    if kind.met_remains(&said) {
+    if kind.met_remains(log) {
         return ServerError::Remains {
             server: kind.name(),
             said,

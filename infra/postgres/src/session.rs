@@ -230,9 +230,9 @@ impl Session {
         if self.broken {
             return Err(Failure::Gone);
         }
-        self.known.stands().map_err(Failure::Forked)?;
+        // Broken also where history forked: whoever asks next gets a new session, which sees whether that is mended.
         self.broken = true;
-        Ok(())
+        self.known.stands().map_err(Failure::Forked)
     }
 
     fn leave<T>(

@@ -109,12 +109,14 @@ impl DerefMut for Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take()
-            && !session.is_broken()
-            && !self.lost
-        {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            // One that comes back shows that the server lives: the newest are taken first, old ones stay cold.
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.is_broken() {
+            // Where one broke the others most likely did, too; each would cost somebody an error to find out.
+            idle.clear();
+        } else if !self.lost {
             idle.push(session);
         }
     }

@@ -17,6 +17,7 @@ mod skip;
 mod views;
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ pub struct ProjectOptions {
     pub lease_spread: Duration,
     /// A view that stopped is tried again after this time: by then a binary that can read the event may hold the lease.
     pub stopped_retry: Duration,
-    /// What the spread of waiting times is drawn from; another one in each process.
+    /// What the spread of waiting times is drawn from; by default another one in each process.
     pub seed: u64,
 }
 
@@ -73,7 +74,7 @@ impl Default for ProjectOptions {
             lease_retry: Duration::from_secs(1),
             lease_spread: Duration::from_millis(100),
             stopped_retry: Duration::from_secs(30),
-            seed: 0,
+            seed: RandomState::new().hash_one(()),
         }
     }
 }

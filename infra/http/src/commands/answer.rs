@@ -66,12 +66,18 @@ pub(super) async fn response(asked: Asked) -> Result<Response, Problem> {
 pub(super) async fn line(asked: Result<Asked, Problem>) -> Vec<u8> {
     let settled = async {
         let asked = asked?;
-        let answer = settled(asked.pending.await, asked.command_id, asked.expected_version)?;
+        let answer = settled(
+            asked.pending.await,
+            asked.command_id,
+            asked.expected_version,
+        )?;
         let (status, facts) = facts(&answer);
         let status = Some(status.as_u16());
         done(status, &asked.stream, asked.command_id, &answer, facts)
     };
-    let mut line = settled.await.unwrap_or_else(|problem| problem_line(&problem));
+    let mut line = settled
+        .await
+        .unwrap_or_else(|problem| problem_line(&problem));
     line.push(b'\n');
     line
 }

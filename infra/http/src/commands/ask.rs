@@ -81,6 +81,11 @@ impl Shared {
         let expected_version = expected(terms.expected_version)?;
         let reason = headers::reason(terms.reason)?;
         scan::body(body)?;
+        // The parser would take an array for the fields in their order.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            let what = "the body is an array: send one JSON object, with the fields by name";
+            return Err(Problem::new(&MALFORMED, what));
+        }
         let Target { named, id, command } = target;
         let command = named
             .kind

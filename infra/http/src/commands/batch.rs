@@ -36,7 +36,12 @@ const BYTES_UNDER_WAY: usize = 4 * 1024 * 1024;
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// What lines may be called; the first is what they should be called.
-const LINES: [&str; 4] = [NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines"];
+const LINES: [&str; 4] = [
+    NDJSON,
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonlines",
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -175,6 +180,7 @@ impl Batch {
             reason: line.reason.as_deref(),
         };
         let body = line.body.map_or("{}", RawValue::get);
-        self.shared.ask(target, body.as_bytes(), &terms, &self.caller)
+        self.shared
+            .ask(target, body.as_bytes(), &terms, &self.caller)
     }
 }

@@ -102,7 +102,9 @@ impl Lines {
 
     /// Cuts the first line off the buffer; at the end of the body that is whatever is left.
     fn cut(&mut self) -> Option<Bytes> {
-        let end = self.buffer[self.searched..].iter().position(|b| *b == b'\n');
+        let end = self.buffer[self.searched..]
+            .iter()
+            .position(|b| *b == b'\n');
         let searched = std::mem::take(&mut self.searched);
         match end {
             Some(end) => Some(self.buffer.split_to(searched + end + 1).freeze()),
@@ -141,7 +143,11 @@ mod tests {
         let text = b"one\n\n  \r\ntwo\nthree";
         for size in 1..text.len() {
             let pieces = text.chunks(size).map(<[u8]>::to_vec).collect();
-            assert_eq!(read(pieces).await, ["one", "two", "three"], "pieces of {size}");
+            assert_eq!(
+                read(pieces).await,
+                ["one", "two", "three"],
+                "pieces of {size}"
+            );
         }
     }
 
@@ -149,7 +155,10 @@ mod tests {
     async fn a_line_that_is_too_long_is_passed_over_and_told_once() {
         let long = vec![b'x'; LINE_BYTES + 1];
         let next = b"\nnext\n".to_vec();
-        assert_eq!(read(vec![long.clone(), next.clone()]).await, ["too_large", "next"]);
+        assert_eq!(
+            read(vec![long.clone(), next.clone()]).await,
+            ["too_large", "next"]
+        );
         let again = vec![long.clone(), long.clone(), long, next];
         assert_eq!(read(again).await, ["too_large", "next"]);
     }

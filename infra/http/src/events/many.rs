@@ -45,12 +45,26 @@ pub(crate) async fn many(
         ));
     }
     let from = query.from.unwrap_or(0);
-    shared.within_store(from).await?;
+    within_store(&shared, from).await?;
     match kind {
         NDJSON => stream::response(shared, query, Form::Lines).await,
         SSE => stream::response(shared, query, Form::ServerSent).await,
         _ => page(&shared, &query, from).await,
     }
+}
+
+/// Refuses a position that the store does not reach: whoever has it read another history.
+async fn within_store(shared: &Shared, position: u64) -> Result<(), Problem> {
+    let store = &shared.http.store;
+    if position <= *store.arrivals().borrow() {
+        return Ok(());
+    }
+    let head = store.head().await;
+    let head = head.map_err(|error| Problem::of_store(&error))?.position;
+    if position > head {
+        return Err(Problem::beyond_head(position, head));
+    }
+    Ok(())
 }
 
 async fn page(shared: &Shared, query: &EventsQuery, from: u64) -> Result<Response, Problem> {

@@ -81,9 +81,15 @@ pub(super) fn position(name: &str, value: &str) -> Result<u64, Problem> {
 }
 
 fn names(catalogue: &Catalogue, value: &str) -> Result<Vec<String>, Problem> {
-    let names: Vec<_> = value.split(',').map(|name| name.trim().to_owned()).collect();
+    let names: Vec<_> = value
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .collect();
     if names.len() > MOST_NAMES {
-        return Err(wrong("type", &format!("names at most {MOST_NAMES} kinds of events")));
+        return Err(wrong(
+            "type",
+            &format!("names at most {MOST_NAMES} kinds of events"),
+        ));
     }
     for name in &names {
         catalogue.event(name)?;

@@ -53,13 +53,20 @@ pub(super) async fn response(
 ) -> Result<Response, Problem> {
     let permit = shared.stream_permit()?;
     let store = &shared.http.store;
-    let head = store.head().await.map_err(|error| Problem::of_store(&error))?;
+    let head = store
+        .head()
+        .await
+        .map_err(|error| Problem::of_store(&error))?;
     let follows = query.follow || form == Form::ServerSent;
     let until = query.filter.until;
     let reader = Reader {
         arrivals: store.arrivals(),
         at: query.from.unwrap_or(0),
-        end: if follows { until } else { Some(until.map_or(head.position, |u| u.min(head.position))) },
+        end: if follows {
+            until
+        } else {
+            Some(until.map_or(head.position, |u| u.min(head.position)))
+        },
         left: query.limit,
         follows,
         form,
@@ -201,7 +208,12 @@ impl Reader {
             if self.end.is_some_and(|end| told.position > end) {
                 break;
             }
-            let written = write_event(&mut piece, self.form, told.position, &Structured::new(told, &source, None));
+            let written = write_event(
+                &mut piece,
+                self.form,
+                told.position,
+                &Structured::new(told, &source, None),
+            );
             written.map_err(Broken::Unwritable)?;
             self.told = Some(told.position);
         }
@@ -229,17 +241,69 @@ enum Step {
     StillHere,
 }
 
-fn write_event(piece: &mut Vec<u8>, form: Form, position: u64, event: &Structured<'_>) -> std::io::Result<()> {
-    match form {
-        Form::Lines => {
-            serde_json::to_writer(&mut *piece, event)?;
-            piece.push(b'\n');
-        }
-        Form::ServerSent => {
-            write!(piece, "id: {position}\ndata: ")?;
-            serde_json::to_writer(&mut *piece, event)?;
-            piece.extend_from_slice(b"\n\n");
-        }
+fn write_event(
+    piece: &mut Vec<u8>,
+    form: Form,
+    position: u64,
+    event: &Structured<'_>,
+) -> std::io::Result<()> {
+    if form == Form::ServerSent {
+        write!(piece, "id: {position}\ndata: ")?;
     }
+    let from = piece.len();
+    serde_json::to_writer(&mut *piece, event)?;
+    one_line(&mut piece[from..]);
+    piece.extend_from_slice(match form {
+        Form::Lines => b"\n".as_slice(),
+        Form::ServerSent => b"\n\n",
+    });
     Ok(())
+}
+
+/// A payload goes out as it was stored, and an adopted store may hold JSON with line breaks. In JSON they only ever stand
+/// between tokens, where a space does as well.
+fn one_line(json: &mut [u8]) {
+    for byte in json.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
+        *byte = b' ';
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use event_schemas::Source;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_event_that_was_stored_with_line_breaks_is_still_one_line() {
+        let told = Envelope {
+            position: 7,
+            event_id: Uuid::nil(),
+            aggregate: "old".into(),
+            id: "1".to_owned(),
+            sequence: 1,
+            name: "Done".into(),
+            version: "1.0".into(),
+            payload: Bytes::from_static(b"{\n  \"note\": \"a\\nb\"\r\n}"),
+            metadata: Bytes::from_static(b"{}"),
+            command_id: Uuid::nil(),
+            command_ordinal: 0,
+            recorded_at: DateTime::UNIX_EPOCH,
+        };
+        let source = Source {
+            store: "mall".to_owned(),
+            incarnation: Uuid::nil(),
+        };
+        let event = Structured::new(&told, &source, None);
+        let mut piece = Vec::new();
+        write_event(&mut piece, Form::ServerSent, 7, &event).unwrap();
+        let text = String::from_utf8(piece).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!((lines.len(), lines[0]), (3, "id: 7"), "{text}");
+        let data: serde_json::Value =
+            serde_json::from_str(lines[1].strip_prefix("data: ").unwrap()).unwrap();
+        assert_eq!(data["data"]["note"], "a\nb");
+    }
 }

@@ -8,7 +8,9 @@ use super::{content, problems, shared};
 
 pub(super) fn describe(system: &System, schemas: &mut Schemas, paths: &mut Map<String, Value>) {
     for kind in system.kinds() {
-        let refusal = kind.rejections(&mut schemas.shown).map(|schema| schema.to_value());
+        let refusal = kind
+            .rejections(&mut schemas.shown)
+            .map(|schema| schema.to_value());
         for command in kind.commands(&mut schemas.taken) {
             let address = format!("/commands/{}/{{id}}/{}", kind.name(), command.name);
             let described = one(&**kind, &command, refusal.clone());

@@ -14,25 +14,32 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     paths.insert("/events/{position}".to_owned(), event());
     for (address, id, summary) in [
         ("/health/live", "live", "whether this process lives"),
-        ("/health/ready", "ready", "whether requests should be sent here"),
+        (
+            "/health/ready",
+            "ready",
+            "whether requests should be sent here",
+        ),
         ("/health/startup", "startup", "whether it has started"),
     ] {
         paths.insert(address.to_owned(), health(id, summary));
     }
-    paths.insert("/metrics".to_owned(), text("metrics", "its metrics, for Prometheus"));
+    paths.insert(
+        "/metrics".to_owned(),
+        text("metrics", "its metrics, for Prometheus"),
+    );
     let document = plain("openapi", "this document", json!({ "type": "object" }));
     paths.insert("/openapi.json".to_owned(), document);
-    let index = plain("index", "the addresses there are", json!({ "type": "object" }));
+    let index = plain(
+        "index",
+        "the addresses there are",
+        json!({ "type": "object" }),
+    );
     paths.insert("/".to_owned(), index);
 }
 
 fn events() -> Value {
-    let filter = |name: &str, description: &str| {
-        json!({ "name": name, "in": "query", "schema": { "type": "string" }, "description": description })
-    };
-    let position = |name: &str, description: &str| {
-        json!({ "name": name, "in": "query", "schema": shared("schemas", "Position"), "description": description })
-    };
+    let filter = |name: &str, description: &str| json!({ "name": name, "in": "query", "schema": { "type": "string" }, "description": description });
+    let position = |name: &str, description: &str| json!({ "name": name, "in": "query", "schema": shared("schemas", "Position"), "description": description });
     let mut responses = problems(&[400, 404, 406, 500, 503]);
     responses.insert(
         "200".to_owned(),

@@ -22,7 +22,8 @@ impl Schemas {
     pub(super) fn new() -> Self {
         let settings = || {
             SchemaSettings::draft2020_12().with(|settings| {
-                settings.definitions_path = PREFIX.trim_start_matches('#').trim_end_matches('/').into();
+                settings.definitions_path =
+                    PREFIX.trim_start_matches('#').trim_end_matches('/').into();
                 settings.meta_schema = None;
             })
         };
@@ -37,6 +38,13 @@ impl Schemas {
         let taken = self.taken.take_definitions(true);
         let shown = self.shown.take_definitions(true);
         let clashing = clashes(&taken, &shown);
+        for name in fixed.keys() {
+            let taken = taken.contains_key(name) || shown.contains_key(name);
+            assert!(
+                !taken,
+                "the name {name} is taken by HTTP itself: call the type otherwise"
+            );
+        }
         let mut components = fixed;
         components.extend(taken);
         for (name, mut schema) in shown {
@@ -77,7 +85,9 @@ fn rename(schema: &mut Value, names: &BTreeMap<String, String>) {
     match schema {
         Value::Object(fields) => {
             if let Some(Value::String(reference)) = fields.get_mut("$ref")
-                && let Some(name) = reference.strip_prefix(PREFIX).and_then(|name| names.get(name))
+                && let Some(name) = reference
+                    .strip_prefix(PREFIX)
+                    .and_then(|name| names.get(name))
             {
                 *reference = format!("{PREFIX}{name}");
             }

@@ -10,11 +10,19 @@ use crate::query::LARGEST_LIMIT;
 
 pub(super) fn describe(system: &System, schemas: &mut Schemas, paths: &mut Map<String, Value>) {
     for view in system.views() {
-        let mut document = view.schema(&mut schemas.shown).to_value();
-        schemas.rename(&mut document);
+        let document = view.schema(&mut schemas.shown).to_value();
         // Of several versions readers will see the newest.
-        paths.insert(format!("/views/{}/{{key}}", view.name()), one(&**view, &document));
+        paths.insert(
+            format!("/views/{}/{{key}}", view.name()),
+            one(&**view, &document),
+        );
         paths.insert(format!("/views/{}", view.name()), page(&**view, &document));
+    }
+    // All shapes are known now.
+    for (address, path) in paths {
+        if address.starts_with("/views/") {
+            schemas.rename(path);
+        }
     }
 }
 
@@ -87,12 +95,19 @@ fn answers(description: &str, schema: Value) -> Map<String, Value> {
             "content": content(schema),
         }),
     );
-    responses.insert("304".to_owned(), json!({ "description": "Nothing changed." }));
+    responses.insert(
+        "304".to_owned(),
+        json!({ "description": "Nothing changed." }),
+    );
     responses
 }
 
 fn columns(view: &dyn Projection) -> Vec<Value> {
-    let ways = [("", "equal to this"), (".gte", "at least this"), (".lt", "less than this")];
+    let ways = [
+        ("", "equal to this"),
+        (".gte", "at least this"),
+        (".lt", "less than this"),
+    ];
     let parameter = |(column, kind): (&str, ColumnKind)| {
         ways.map(|(way, meaning)| {
             json!({

@@ -2,6 +2,7 @@
 
 use jangbu_runtime::execute::Failure;
 use jangbu_runtime::ports::StoreError;
+use jangbu_runtime::project::ViewError;
 use uuid::Uuid;
 
 use super::*;
@@ -67,8 +68,46 @@ impl Problem {
             );
         }
         let reference = Uuid::now_v7().to_string();
-        tracing::error!(reference, error = chain(error), "the store refused a question");
+        tracing::error!(
+            reference,
+            error = chain(error),
+            "the store refused a question"
+        );
         Self::internal(&reference)
+    }
+
+    /// Why a view has no answer. (That there is no such view is known before it is asked.)
+    pub(crate) fn of_view(error: ViewError) -> Self {
+        match error {
+            ViewError::Unknown(name) => Self::new(
+                &UNKNOWN_VIEW,
+                format!("there is no view {name:?}: /openapi.json lists the views"),
+            ),
+            ViewError::Building { view, position } => Self::new(
+                &VIEW_BUILDING,
+                format!("{view} is being built for the first time and stands at {position}: ask again later"),
+            )
+            .with("position", position),
+            ViewError::Behind {
+                view,
+                asked,
+                reached,
+                stopped,
+            } => behind(view, asked, reached, stopped.map(|(at, _)| at)),
+            ViewError::BeyondHead { asked, head } => Self::beyond_head(asked, head),
+            ViewError::Store(error) => Self::of_store(&error),
+        }
+    }
+
+    /// A position that the store does not reach.
+    pub(crate) fn beyond_head(asked: u64, head: u64) -> Self {
+        Self::new(
+            &POSITION_BEYOND_HEAD,
+            format!(
+                "position {asked} does not exist, the store reaches to {head}: give a position that an answer told you"
+            ),
+        )
+        .with("head", head)
     }
 
     /// Something is broken here; the log knows what, under this reference.
@@ -92,6 +131,26 @@ fn mismatch(expected: Option<u64>, actual: u64) -> Problem {
     .with("actual", actual);
     match expected {
         Some(expected) => problem.with("expected", expected),
+        None => problem,
+    }
+}
+
+fn behind(view: &str, asked: u64, reached: u64, stopped: Option<u64>) -> Problem {
+    let missing = asked.saturating_sub(reached);
+    let todo = match stopped {
+        Some(at) => format!(
+            "it stopped at {at} and goes on once an operator has looked; without Min-Position its last state is shown"
+        ),
+        None => "ask again, or wait longer with Prefer: wait=10 (at most 30)".to_owned(),
+    };
+    let problem = Problem::new(
+        &VIEW_BEHIND,
+        format!("{view} stands at {reached}, {missing} before {asked}: {todo}"),
+    )
+    .with("position", reached)
+    .with("behind", missing);
+    match stopped {
+        Some(at) => problem.with("stopped", at),
         None => problem,
     }
 }

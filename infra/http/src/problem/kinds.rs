@@ -70,6 +70,7 @@ kinds! {
     OUTCOME_UNKNOWN "outcome_unknown" 503 + retry "it is not known whether the command was carried out";
     SHUTTING_DOWN "shutting_down" 503 + retry "this process is shutting down";
     NOT_READY "not_ready" 503 + retry "this process cannot serve just now";
+    VIEW_BUILDING "view_building" 503 + retry "the view is being built for the first time";
     HISTORY_FORKED "history_forked" 503 "the store's history was changed under us";
     VIEW_BEHIND "view_behind" 504 "the view does not reach that far yet";
 }

@@ -57,7 +57,9 @@ impl Connection {
             return;
         };
         let wire = TokioIo::new(Wire::new(stream, begun, self.options.stall_time));
-        let router = self.router.map_request(|request: Request<Incoming>| request.map(Body::new));
+        let router = self
+            .router
+            .map_request(|request: Request<Incoming>| request.map(Body::new));
         let service = TowerToHyperService::new(router);
         match version {
             Version::One => {
@@ -66,7 +68,12 @@ impl Connection {
                     .header_read_timeout(self.options.head_time)
                     .max_buf_size(HEAD_BYTES)
                     .serve_connection(wire, service);
-                drive(connection, http1::Connection::graceful_shutdown, &self.cancel).await;
+                drive(
+                    connection,
+                    http1::Connection::graceful_shutdown,
+                    &self.cancel,
+                )
+                .await;
             }
             Version::Two => {
                 let connection = http2::Builder::new(Tracked(self.tracker))
@@ -76,7 +83,12 @@ impl Connection {
                     .keep_alive_interval(PING_EVERY)
                     .keep_alive_timeout(PING_TIME)
                     .serve_connection(wire, service);
-                drive(connection, http2::Connection::graceful_shutdown, &self.cancel).await;
+                drive(
+                    connection,
+                    http2::Connection::graceful_shutdown,
+                    &self.cancel,
+                )
+                .await;
             }
         }
     }

@@ -41,7 +41,10 @@ mod tests {
     async fn the_preface_is_http_2_however_it_is_cut_and_all_else_is_http_1() {
         for (sent, version) in [
             (PREFACE, Some(Version::Two)),
-            (b"POST /commands HTTP/1.1\r\n".as_slice(), Some(Version::One)),
+            (
+                b"POST /commands HTTP/1.1\r\n".as_slice(),
+                Some(Version::One),
+            ),
             (b"PRI * HTTP/1.1\r\n\r\n".as_slice(), Some(Version::One)),
             (b"PR".as_slice(), Some(Version::One)),
             (b"".as_slice(), None),

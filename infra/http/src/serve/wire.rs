@@ -53,7 +53,9 @@ impl<S> Wire<S> {
             return written;
         }
         let stall_time = self.stall_time;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall_time)));
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(stall_time)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

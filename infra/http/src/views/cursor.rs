@@ -108,7 +108,10 @@ mod tests {
                 sorted_by: Some(value.clone()),
             };
             let word = write(&by(Some("c")), &row);
-            assert!(word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
+            assert!(
+                word.bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+            );
             let place = read(&word, &by(Some("c")), Some(kind)).unwrap();
             assert_eq!(place, (Some(value), "k/1".to_owned()));
             assert!(read(&word, &by(None), None).is_err(), "another sort");

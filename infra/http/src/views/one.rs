@@ -10,10 +10,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::answer::State;
-use super::read::AtLeast;
+use super::read::freshness;
 use crate::accept::{self, JSON};
 use crate::catalogue::quoted;
-use crate::headers::{self, MIN_POSITION};
 use crate::http::{Shared, path};
 use crate::problem::*;
 use crate::scan;
@@ -38,12 +37,15 @@ pub(crate) async fn one(
     if let Some(query) = query.filter(|query| !query.is_empty()) {
         return Err(Problem::new(
             &UNKNOWN_PARAMETER,
-            format!("a single document takes no query, {:?} is one: leave it out", quoted(&query)),
+            format!(
+                "a single document takes no query, {:?} is one: leave it out",
+                quoted(&query)
+            ),
         ));
     }
-    let at_least = at_least(&asked)?;
-    let view = shared.readable(&view).await?;
-    let read = shared.document(view, &key, at_least).await?;
+    let fresh = freshness(&asked)?;
+    let view = shared.serving(&view).await?;
+    let read = shared.document(view.name, &key, fresh).await?;
     let state = State::of(&read, view, &shared.http.store.source());
     let Some(document) = &read.value else {
         let missing = Problem::new(
@@ -69,15 +71,7 @@ pub(crate) async fn one(
     })
 }
 
-pub(super) fn at_least(asked: &HeaderMap) -> Result<AtLeast, Problem> {
-    Ok(AtLeast {
-        position: headers::number(asked, &MIN_POSITION)?,
-        wait: headers::wait(asked)?,
-    })
-}
-
 /// A document goes out as it was stored.
 pub(super) fn raw(document: &[u8]) -> Result<&RawValue, Problem> {
-    serde_json::from_slice(document)
-        .map_err(|_| Problem::internal("a stored document is no JSON"))
+    serde_json::from_slice(document).map_err(|_| Problem::internal("a stored document is no JSON"))
 }

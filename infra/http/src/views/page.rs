@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 
 use super::answer::State;
 use super::cursor;
-use super::one::{at_least, raw};
+use super::one::raw;
 use super::query;
+use super::read::freshness;
 use crate::accept::{self, JSON};
 use crate::http::{Shared, path};
 use crate::problem::Problem;
@@ -42,10 +43,10 @@ pub(crate) async fn page(
 ) -> Result<Response, Problem> {
     let view = path(address)?;
     accept::best(&asked, &[JSON])?;
-    let at_least = at_least(&asked)?;
-    let view = shared.readable(&view).await?;
+    let fresh = freshness(&asked)?;
+    let view = shared.serving(&view).await?;
     let query = query::read(view, query.as_deref().unwrap_or_default())?;
-    let read = shared.documents(view, &query, at_least).await?;
+    let read = shared.documents(view.name, &query, fresh).await?;
     let state = State::of(&read, view, &shared.http.store.source());
     if state.is_known(&asked) {
         return Ok(state.unchanged());

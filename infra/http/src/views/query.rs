@@ -51,11 +51,7 @@ fn sort(view: &ViewDefinition, value: &str) -> Result<Sort, Problem> {
 }
 
 /// `column=`, `column.gte=` or `column.lt=`.
-fn bound(
-    view: &ViewDefinition,
-    name: &str,
-    value: &str,
-) -> Result<(&'static str, Bound), Problem> {
+fn bound(view: &ViewDefinition, name: &str, value: &str) -> Result<(&'static str, Bound), Problem> {
     let (base, relation) = match name.rsplit_once('.') {
         Some((base, relation)) => (base, relation),
         None => (name, ""),
@@ -153,7 +149,10 @@ mod tests {
     #[test]
     fn what_is_not_said_is_the_first_page_by_key() {
         let query = asked("");
-        assert_eq!((query.limit, query.sort, query.after), (LIMIT, Sort::default(), None));
+        assert_eq!(
+            (query.limit, query.sort, query.after),
+            (LIMIT, Sort::default(), None)
+        );
         assert_eq!(asked("sort=-key").sort.column, None);
     }
 

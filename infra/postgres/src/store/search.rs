@@ -23,11 +23,14 @@ const STRETCH_OF_ALL: &str = concat!(
 );
 
 // The same by the primary key. An aggregate's events stand in one order by sequence and by position.
+// Whoever goes on from an event of this aggregate begins right behind it in the index.
 const OF_AN_AGGREGATE: &str = concat!(
     "SELECT ",
     envelope_columns!(),
     " FROM events e WHERE e.position > $1 AND e.position <= $2
         AND e.aggregate_type = $4 AND e.aggregate_id = $5
+        AND e.sequence > coalesce((SELECT s.sequence FROM events s
+            WHERE s.position = $1 AND s.aggregate_type = $4 AND s.aggregate_id = $5), 0)
         AND ($6::text[] IS NULL OR e.event_type = ANY ($6))
         AND ($7::text IS NULL OR e.metadata ->> 'actor' = $7)
         AND ($8::text IS NULL OR e.metadata ->> 'correlation_id' = $8)

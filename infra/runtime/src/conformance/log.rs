@@ -25,6 +25,7 @@ pub async fn all(bench: &dyn LogBench) {
     publish::purging_ends_within_seconds(bench).await;
 
     read::edges_follow_what_is_published_and_deleted(bench).await;
+    read::what_is_forgotten_is_gone_and_offsets_go_on(bench).await;
     read::reading_begins_where_it_is_told_and_knows_how_far_it_came(bench).await;
     read::an_offset_that_is_not_there_becomes_the_first(bench).await;
     read::an_emptied_partition_is_read_to_its_end_at_once(bench).await;

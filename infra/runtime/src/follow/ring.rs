@@ -141,7 +141,11 @@ impl Ring {
     ) -> Taken {
         let kept = self.kept();
         let Some(source) = kept.source.as_ref().filter(|_| kept.era == era) else {
-            return if kept.era == era { Taken::AskStore } else { Taken::Forked };
+            return if kept.era == era {
+                Taken::AskStore
+            } else {
+                Taken::Forked
+            };
         };
         if source != now {
             return Taken::Forked;

@@ -195,6 +195,20 @@ impl Log for MemoryLog {
             .collect()
     }
 
+    async fn forget(&self, before: &[(TopicPartition, i64)]) -> Result<(), LogError> {
+        self.enter(LogOperation::Ask, || "delete records".to_owned())
+            .await?;
+        let mut state = self.state();
+        for (at, offset) in before {
+            let partition = state.partition_mut(at);
+            let partition = partition.ok_or_else(|| unknown("delete records of", at))?;
+            partition.truncate_before(*offset);
+        }
+        drop(state);
+        self.changed();
+        Ok(())
+    }
+
     async fn reader(&self, from: &[(TopicPartition, i64)]) -> Result<Box<dyn LogReader>, LogError> {
         self.enter(LogOperation::Ask, || "open a reader".to_owned())
             .await?;

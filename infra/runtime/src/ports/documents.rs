@@ -23,19 +23,6 @@ pub struct ViewDefinition {
     pub shadow: bool,
 }
 
-impl ViewDefinition {
-    /// Of a view as it serves.
-    #[must_use]
-    pub fn of(view: &dyn kernel::Projection) -> Self {
-        Self {
-            name: view.name(),
-            version: view.version(),
-            columns: view.columns(),
-            shadow: false,
-        }
-    }
-}
-
 /// Why a lease could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {

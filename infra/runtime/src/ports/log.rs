@@ -188,6 +188,8 @@ pub trait Log: Send + Sync + 'static {
     async fn publisher(&self) -> Result<Box<dyn Publisher>, LogError>;
     /// The edges of partitions, in the order asked.
     async fn edges(&self, partitions: &[TopicPartition]) -> Result<Vec<Edges>, LogError>;
+    /// Takes away all records before these offsets; offsets go on from there.
+    async fn forget(&self, before: &[(TopicPartition, i64)]) -> Result<(), LogError>;
     /// Reads partitions from offsets.
     async fn reader(&self, from: &[(TopicPartition, i64)]) -> Result<Box<dyn LogReader>, LogError>;
     /// Joins a group that listens to topics.

@@ -43,8 +43,8 @@ impl From<Halt> for RepairError {
 }
 
 /// Sets wiped topics back to their beginning, so that the next leader refills them from the store, and lets the relay go
-/// on. What is still in the log stays and is not published again. Where nothing was wiped, the relay simply goes on; if
-/// what stopped it is still there, it stops again.
+/// on. What was written into them since the wipe is taken away, as it is refilled in its place; other partitions stay as
+/// they are. Where nothing was wiped, the relay simply goes on; if what stopped it is still there, it stops again.
 ///
 /// # Errors
 /// See [`RepairError`].
@@ -55,12 +55,8 @@ pub async fn refill(
 ) -> Result<Repaired, RepairError> {
     repair(ledger, log, options, |lanes, edges, checkpoint| {
         let wiped = topics::wiped(lanes, edges);
-        topics::set_back(lanes, &wiped, checkpoint);
-        let place = |index: &usize| {
-            let at = &lanes.lanes[*index].at;
-            format!("{}/{}", at.topic, at.partition)
-        };
-        wiped.iter().map(place).collect()
+        topics::set_back(lanes, edges, &wiped, checkpoint);
+        wiped
     })
     .await
 }
@@ -85,12 +81,12 @@ pub async fn step_over(
     .await
 }
 
-/// Changes the checkpoint while nobody leads, and takes the stop back.
+/// Changes the checkpoint while nobody leads, and takes the stop back. `change` says which partitions are to be refilled.
 async fn repair(
     ledger: &dyn RelayLedger,
     log: &dyn Log,
     options: &RelayOptions,
-    change: impl FnOnce(&Lanes, &[Edges], &mut RelayCheckpoint) -> Vec<String>,
+    change: impl FnOnce(&Lanes, &[Edges], &mut RelayCheckpoint) -> Vec<usize>,
 ) -> Result<Repaired, RepairError> {
     let was_stopped = ledger.stopped().await?;
     let mut leadership = ledger.lead().await?.ok_or(RepairError::Leading)?;
@@ -104,11 +100,16 @@ async fn repair(
         &mut checkpoint,
     )
     .await?;
-    let refilled = change(&lanes, &edges, &mut checkpoint);
+    let wiped = change(&lanes, &edges, &mut checkpoint);
+    topics::empty(log, &lanes, &edges, &wiped).await?;
     leadership.save(&checkpoint).await?;
     leadership.note_stopped(None).await?;
+    let place = |index: &usize| {
+        let at = &lanes.lanes[*index].at;
+        format!("{}/{}", at.topic, at.partition)
+    };
     Ok(Repaired {
-        refilled,
+        refilled: wiped.iter().map(place).collect(),
         was_stopped,
     })
 }

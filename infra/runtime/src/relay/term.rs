@@ -93,7 +93,8 @@ impl<'t> Term<'t> {
                 return Err(Halt::Stopped(told));
             }
             tracing::warn!("the relay refills what was wiped: {told}");
-            topics::set_back(&lanes, &wiped, &mut checkpoint);
+            topics::empty(log.as_ref(), &lanes, &edges, &wiped).await?;
+            topics::set_back(&lanes, &edges, &wiped, &mut checkpoint);
             self.leadership.save(&checkpoint).await?;
             lanes = lanes.as_in(&checkpoint);
         }

@@ -78,13 +78,43 @@ pub(super) fn tell_wiped(lanes: &Lanes, edges: &[Edges], wiped: &[usize]) -> Str
     )
 }
 
+/// Takes away what was written into wiped partitions since. It would stand before what is refilled, and whoever reads
+/// from the beginning would take all that for duplicates. To be done before they are set back: until then they are seen
+/// to be wiped.
+pub(super) async fn empty(
+    log: &dyn Log,
+    lanes: &Lanes,
+    edges: &[Edges],
+    wiped: &[usize],
+) -> Result<(), LogError> {
+    let written = wiped
+        .iter()
+        .filter(|index| edges[**index].high > edges[**index].low);
+    let before: Vec<_> = written
+        .map(|index| (lanes.lanes[*index].at.clone(), edges[*index].high))
+        .collect();
+    match before.is_empty() {
+        true => Ok(()),
+        false => log.forget(&before).await,
+    }
+}
+
 /// Sets wiped partitions back to their beginning, and the checkpoint with them: the relay then passes over the whole
 /// store and publishes what is missing, whatever happens in between.
-pub(super) fn set_back(lanes: &Lanes, wiped: &[usize], checkpoint: &mut RelayCheckpoint) {
+pub(super) fn set_back(
+    lanes: &Lanes,
+    edges: &[Edges],
+    wiped: &[usize],
+    checkpoint: &mut RelayCheckpoint,
+) {
     for index in wiped {
+        let begin = PartitionMark {
+            offset: edges[*index].high,
+            ..PartitionMark::default()
+        };
         checkpoint
             .partitions
-            .insert(lanes.lanes[*index].at.clone(), PartitionMark::default());
+            .insert(lanes.lanes[*index].at.clone(), begin);
     }
     if !wiped.is_empty() {
         checkpoint.position = 0;

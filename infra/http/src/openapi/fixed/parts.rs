@@ -22,9 +22,7 @@ pub(in crate::openapi) fn components() -> Value {
 }
 
 fn parameters() -> Value {
-    let header = |name: &str, schema: Value, description: &str| {
-        json!({ "name": name, "in": "header", "schema": schema, "description": description })
-    };
+    let header = |name: &str, schema: Value, description: &str| json!({ "name": name, "in": "header", "schema": schema, "description": description });
     let text = |longest: u16| json!({ "type": "string", "maxLength": longest });
     json!({
         "IdempotencyKey": header("Idempotency-Key", text(255),
@@ -58,7 +56,10 @@ fn responses() -> Value {
             "description": titles.join("; "),
             "content": { "application/problem+json": { "schema": schema } },
         });
-        if problem::ALL.iter().any(|kind| kind.code == status && kind.retry) {
+        if problem::ALL
+            .iter()
+            .any(|kind| kind.code == status && kind.retry)
+        {
             response["headers"] = json!({
                 "Retry-After": { "description": "Seconds to wait before asking again.", "schema": { "type": "integer" } },
             });
@@ -168,8 +169,17 @@ fn command_line() -> Value {
 fn event() -> Value {
     let text = json!({ "type": "string" });
     let names = [
-        "specversion", "id", "time", "source", "type", "subject", "datacontenttype", "dataschema", "sequence",
-        "position", "commandid",
+        "specversion",
+        "id",
+        "time",
+        "source",
+        "type",
+        "subject",
+        "datacontenttype",
+        "dataschema",
+        "sequence",
+        "position",
+        "commandid",
     ];
     let optional = ["correlationid", "causationid", "actor", "traceparent"];
     let mut properties: Map<String, Value> = names

@@ -23,6 +23,21 @@ pub(super) async fn edges_follow_what_is_published_and_deleted(bench: &dyn LogBe
     );
 }
 
+pub(super) async fn what_is_forgotten_is_gone_and_offsets_go_on(bench: &dyn LogBench) {
+    let places = topic(bench, 2).await;
+    let log = bench.log();
+    for at in &places {
+        publish(bench, at, numbers(0, 5)).await;
+    }
+    log.forget(&[]).await.unwrap();
+    log.forget(&[(places[0].clone(), 5)]).await.unwrap();
+    publish(bench, &places[0], numbers(5, 6)).await;
+    assert_eq!(
+        log.edges(&places).await.unwrap(),
+        [Edges { low: 5, high: 6 }, Edges { low: 0, high: 5 }]
+    );
+}
+
 pub(super) async fn reading_begins_where_it_is_told_and_knows_how_far_it_came(
     bench: &dyn LogBench,
 ) {

@@ -82,6 +82,8 @@ impl Tail<'_> {
         self.head_asked_at = now;
         let last = self.last();
         let head = self.store.head().await?.position;
+        // A shorter history than the lost one brings no news by itself.
+        self.same_history()?;
         if head > last && *self.arrivals.borrow() <= last {
             // Whoever waits for arrivals hears of it too.
             self.store.announce(head);

@@ -249,6 +249,35 @@ async fn what_is_kept_of_a_lost_history_is_not_handed_out_before_the_follower_no
     assert!(matches!(handed, Err(FollowError::Forked)), "{handed:?}");
 }
 
+/// As the simulation found it: nothing new comes by the log, and the store's head lies below what is kept.
+#[tokio::test(start_paused = true)]
+async fn a_history_shorter_than_the_lost_one_is_noticed_without_news() {
+    let world = World::new().await;
+    let running = world.follow(FollowOptions::default());
+    until(&running, |now| *now == Following::Log).await;
+    let mut feed = running.follower.subscribe(0);
+    for sku in ["a", "b", "c"] {
+        let position = world.receive(sku, 1).await;
+        world.publish(position).await;
+    }
+    take(&mut feed, 3).await;
+    world.database.restore(0);
+    world.database.repair_fork();
+    world.forget_versions(&["a", "b", "c"]);
+    world.receive("d", 1).await;
+    let followed = async {
+        loop {
+            match running.follower.subscribe(0).next_batch(10).await {
+                Ok(events) => return events,
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
+    };
+    let events = tokio::time::timeout(Duration::from_secs(60), followed).await;
+    assert_eq!(events.expect("it is noticed")[0].id, "d");
+    running.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_feed_needs_no_follower_to_run() {
     let world = World::new().await;

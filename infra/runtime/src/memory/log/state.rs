@@ -49,7 +49,6 @@ impl Partition {
         offset
     }
 
-    #[cfg(any(test, feature = "testing"))]
     pub(super) fn truncate_before(&mut self, offset: i64) {
         while self.low < offset && self.records.pop_front().is_some() {
             self.low += 1;

@@ -19,8 +19,8 @@ use crate::memory::leadership::MemoryLedger;
 use crate::memory::log::{LogFaults, MemoryLog, NoLogFaults};
 use crate::memory::store::{Faults, MemoryDatabase, MemoryStore, NoFaults};
 use crate::ports::{
-    Clock, Entry, EventStore, FastOutcome, Log, NewEvent, RelayCheckpoint, RelayLedger,
-    Stream, TopicPartition,
+    Clock, Entry, EventStore, FastOutcome, Log, NewEvent, RelayCheckpoint, RelayLedger, Stream,
+    TopicPartition,
 };
 use crate::relay::{Phase, Relay, RelayOptions, RelayStatus};
 

@@ -75,6 +75,28 @@ async fn a_wiped_topic_stops_the_relay_until_it_is_refilled_by_command() {
     relay.end().await;
 }
 
+/// A producer that did not notice goes on in the new topic; what it wrote must not stand before what is refilled.
+#[tokio::test(start_paused = true)]
+async fn what_was_written_into_a_wiped_topic_is_refilled_in_its_place() {
+    let world = World::new();
+    published(&world).await;
+    let at = world.some_place("stock");
+    let records = world.log.records(&at);
+    world.log.wipe(&at.topic);
+    world
+        .log
+        .put_again(records.last().expect("some were published"));
+    let relay = world.relay();
+    relay.stopped().await;
+    repair::refill(world.handle().as_ref(), &world.log, &world.options())
+        .await
+        .unwrap();
+    world.append("stock", 0..5).await;
+    world.relayed().await;
+    assert!(world.assert_complete().await.duplicates.is_empty());
+    relay.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_deleted_topic_comes_back_with_its_partitions() {
     let world = World::new();
