@@ -74,3 +74,22 @@ fn no_test_is_switched_off_without_a_reason() {
         "say why: #[ignore = \"…\"]; better, make the test run",
     );
 }
+
+/// tokio chooses among ready branches at random, and a seed must reproduce a simulated run (docs/decisions/0004).
+#[test]
+fn the_chassis_chooses_in_a_fixed_order() {
+    let mut wrong = Vec::new();
+    for path in files("infra/runtime/src", ".rs") {
+        let text = read(&path);
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        for (number, pair) in (1..).zip(lines.windows(2)) {
+            if pair[0].ends_with("select! {") && pair[1] != "biased;" {
+                wrong.push(format!("{path}:{number}"));
+            }
+        }
+    }
+    report(
+        &wrong,
+        "open the select with `biased;` and put what ends it first",
+    );
+}
