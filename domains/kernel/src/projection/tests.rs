@@ -1,3 +1,5 @@
+//! How a view folds: each event once, in order, into the documents it touches.
+
 mod board;
 
 use event_schemas::events;

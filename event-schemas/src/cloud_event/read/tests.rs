@@ -1,3 +1,5 @@
+//! Reading records: what is ours comes back as it was written, what is not is told from what is broken.
+
 use std::collections::BTreeMap;
 
 use super::*;
