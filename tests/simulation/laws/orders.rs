@@ -23,8 +23,12 @@ pub(super) fn all_end(evidence: &Evidence<'_>, broken: &mut Broken) {
                 });
                 placed.insert(&event.id, lines.collect());
             }
-            "OrderStockSecured" => drop(secured.insert(&*event.id)),
-            "OrderCancelled" => drop(cancelled.insert(&*event.id)),
+            "OrderStockSecured" => {
+                secured.insert(&*event.id);
+            }
+            "OrderCancelled" => {
+                cancelled.insert(&*event.id);
+            }
             "StockHeld" => {
                 let quantity = said["quantity"].as_u64().unwrap_or_default();
                 held.entry(order)
