@@ -22,7 +22,7 @@ use crate::thread::END_WITHIN;
 use load::Load;
 use member::Member;
 
-/// Orders that may wait for the thread; it takes them within some 20 ms.
+/// Orders that may wait for the thread; it takes them within some 50 ms.
 const ORDERS: usize = 256;
 
 /// What the async side asks of the thread.

@@ -15,7 +15,6 @@ mod stream;
 
 mod evidence;
 mod lanes;
-mod murmur2;
 mod window;
 mod halt;
 mod backoff;

@@ -19,8 +19,11 @@ use crate::error::log_error;
 use crate::record::{self, Names};
 use crate::settings;
 
-/// How long a poll may keep an order waiting.
-const POLL: Duration = Duration::from_millis(20);
+/// How long a poll may keep an order waiting; nothing else can wake it.
+const POLL: Duration = Duration::from_millis(50);
+/// And where one was just carried out: they come in rows, one for each partition that was gained.
+const ATTENTIVE_POLL: Duration = Duration::from_millis(1);
+const ATTENTIVE_FOR: Duration = Duration::from_millis(100);
 /// Records handed over at once.
 const BATCH: usize = 500;
 /// After that revoked partitions go, whether their owner is done or not; well inside `max.poll.interval.ms`.
@@ -33,6 +36,7 @@ pub(super) struct Member {
     load: Arc<Load>,
     pub(super) lanes: Lanes,
     pub(super) names: Names,
+    attentive_until: Instant,
     /// So much is handed over that all partitions are paused.
     pub(super) held_up: bool,
 }
@@ -59,6 +63,7 @@ impl Member {
             load,
             lanes: Lanes::default(),
             names: Names::default(),
+            attentive_until: Instant::now(),
             held_up: false,
         })
     }
@@ -68,6 +73,7 @@ impl Member {
         while !self.told.is_closed() {
             match orders.try_recv() {
                 Ok(order) => {
+                    self.attentive_until = Instant::now() + ATTENTIVE_FOR;
                     if let Some(left) = self.carry_out(order) {
                         return self.leave(Some(left));
                     }
@@ -91,7 +97,11 @@ impl Member {
         let mut records = Vec::new();
         let mut ends = Vec::new();
         let mut failure = None;
-        let mut wait = POLL;
+        let mut wait = if Instant::now() < self.attentive_until {
+            ATTENTIVE_POLL
+        } else {
+            POLL
+        };
         while records.len() < BATCH {
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {

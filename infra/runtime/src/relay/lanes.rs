@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::murmur2;
+use crate::partition::partition_of;
 use crate::ports::{PartitionMark, RelayCheckpoint, TopicPartition};
 
 /// An event that was found in the log beyond the checkpoint.
@@ -141,7 +141,8 @@ impl Lanes {
             .routes
             .iter()
             .find(|route| route.aggregate == aggregate)?;
-        Some(route.first + murmur2::partition(key, route.count) as usize)
+        let partition = usize::try_from(partition_of(key, route.count));
+        Some(route.first + partition.expect("partitions are counted from 0"))
     }
 
     /// The lane of a partition.
