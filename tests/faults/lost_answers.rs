@@ -37,7 +37,6 @@ fn ask_and_hang_up(mall: &Mall, wish: &Wish) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn a_command_whose_answer_was_lost_is_carried_out_once() {
     let _alone = alone().await;
     let site = Site::shared().await;
@@ -76,7 +75,6 @@ async fn a_command_whose_answer_was_lost_is_carried_out_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn an_id_hears_its_first_answer_for_ever_whatever_that_was() {
     let _alone = alone().await;
     let site = Site::shared().await;

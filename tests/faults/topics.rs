@@ -18,7 +18,6 @@ use super::alone::alone;
 const NOTICED_WITHIN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn a_wiped_topic_stops_the_relay_visibly_and_is_refilled_by_the_command_it_names() {
     let _alone = alone().await;
     let site = Site::shared().await;
@@ -55,7 +54,6 @@ async fn a_wiped_topic_stops_the_relay_visibly_and_is_refilled_by_the_command_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn a_topic_wiped_under_a_running_mall_is_refilled_too() {
     let _alone = alone().await;
     let site = Site::shared().await;
@@ -84,7 +82,6 @@ async fn a_topic_wiped_under_a_running_mall_is_refilled_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn policies_act_on_what_retention_took_before_they_read_it() {
     let _alone = alone().await;
     let site = Site::shared().await;

@@ -25,7 +25,6 @@ const CALLERS: usize = 16;
 const FAIR_SHARE: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn two_malls_sell_one_hot_stock_side_by_side_and_never_oversell_it() {
     let _alone = alone().await;
     let site = Site::shared().await;
@@ -68,7 +67,6 @@ async fn two_malls_sell_one_hot_stock_side_by_side_and_never_oversell_it() {
 
 /// Each line is asked at the first door, whose mall remembers the stock as it was before the second door changed it.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn nothing_is_answered_from_what_another_mall_has_changed() {
     let _alone = alone().await;
     let site = Site::shared().await;

@@ -35,7 +35,6 @@ async fn level(shop: &Shop, sku: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn an_order_for_what_is_there_is_secured() {
     let site = Site::shared().await;
     let mall = Mall::open(&site).await;
@@ -124,7 +123,6 @@ async fn an_order_for_what_is_there_is_secured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn an_order_with_one_short_line_is_cancelled_and_its_other_line_is_released() {
     let site = Site::shared().await;
     let mall = Mall::open(&site).await;
@@ -174,7 +172,6 @@ async fn an_order_with_one_short_line_is_cancelled_and_its_other_line_is_release
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen passing on the final state of the session that wrote it; run with --ignored and take this line out"]
 async fn a_secured_order_that_is_not_wanted_gives_its_stock_back() {
     let site = Site::shared().await;
     let mall = Mall::open(&site).await;

@@ -51,7 +51,7 @@ pub struct Readout {
     pub alien: usize,
 }
 
-/// Reads topics from their beginning to their end as of now. The topics must exist.
+/// Reads topics from their beginning to their end as of now. Waits for topics that do not exist yet.
 ///
 /// # Panics
 /// If the broker does not answer.
@@ -77,22 +77,29 @@ fn read_topic(brokers: &str, topic: &str, source: &str, readout: &mut Readout) {
         .set("enable.partition.eof", "true")
         .create()
         .expect("a consumer");
-    let metadata = consumer
-        .fetch_metadata(Some(topic), LIMIT)
-        .expect("the broker answers");
-    let partitions = metadata.topics()[0].partitions().len();
-    assert!(partitions > 0, "there is no topic {topic}");
+    let begun = Instant::now();
+    // The relay's first term makes the topics, which is not what a mall waits for before it takes commands.
+    let ids: Vec<_> = loop {
+        let metadata = consumer
+            .fetch_metadata(Some(topic), LIMIT)
+            .expect("the broker answers");
+        let told = metadata.topics()[0].partitions();
+        if !told.is_empty() {
+            break told.iter().map(|partition| partition.id()).collect();
+        }
+        assert!(begun.elapsed() < LIMIT, "there is no topic {topic}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
     let mut all = TopicPartitionList::new();
-    for partition in metadata.topics()[0].partitions() {
-        all.add_partition_offset(topic, partition.id(), Offset::Beginning)
+    for id in &ids {
+        all.add_partition_offset(topic, *id, Offset::Beginning)
             .expect("an offset");
     }
     consumer.assign(&all).expect("an assignment");
 
-    let partitions = u32::try_from(partitions).expect("a count");
+    let partitions = u32::try_from(ids.len()).expect("a count");
     let mut last = HashMap::new();
     let mut ended = 0;
-    let begun = Instant::now();
     while ended < partitions {
         assert!(
             begun.elapsed() < LIMIT,

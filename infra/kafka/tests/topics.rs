@@ -1,12 +1,12 @@
 //! Topics as section 5 of the architecture wants them, asked of a real broker.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jangbu_kafka::{Kafka, KafkaOptions};
 use jangbu_local::TestBed;
 use jangbu_runtime::ports::{Edges, Log, TopicPartition, TopicSpec};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
@@ -28,6 +28,25 @@ async fn made(retention_ms: i64) -> (&'static TestBed, Kafka, String) {
     (bed, kafka, name)
 }
 
+/// What the broker says of a topic, once it knows of it: just after the creation it may answer with nothing.
+async fn configuration(admin: &AdminClient<DefaultClientContext>, name: &str) -> ConfigResource {
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let told = admin
+            .describe_configs(
+                &[ResourceSpecifier::Topic(name)],
+                &AdminOptions::new().request_timeout(Some(WITHIN)),
+            )
+            .await
+            .expect("an answer");
+        match told.into_iter().next() {
+            Some(Ok(topic)) if topic.get("retention.ms").is_some() => return topic,
+            other => assert!(Instant::now() < deadline, "{other:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn they_keep_the_brokers_time_for_as_long_as_configured_and_take_the_largest_event() {
     const WEEK_MS: i64 = 604_800_000;
@@ -36,14 +55,7 @@ async fn they_keep_the_brokers_time_for_as_long_as_configured_and_take_the_large
         .set("bootstrap.servers", bed.brokers())
         .create()
         .expect("an admin");
-    let told = admin
-        .describe_configs(
-            &[ResourceSpecifier::Topic(&name)],
-            &AdminOptions::new().request_timeout(Some(WITHIN)),
-        )
-        .await
-        .expect("an answer");
-    let topic = told[0].as_ref().expect("the topic's configuration");
+    let topic = configuration(&admin, &name).await;
     let value = |property: &str| {
         topic
             .get(property)

@@ -10,6 +10,7 @@ mod status;
 
 mod term;
 mod topics;
+mod wiped;
 mod tails;
 mod stream;
 

@@ -83,7 +83,8 @@ impl Shared {
         scan::body(body)?;
         // The parser would take an array for the fields in their order.
         if body.trim_ascii_start().first() == Some(&b'[') {
-            let what = "the body is an array: send one JSON object, with the fields by name";
+            let what = "the body is an array: send one JSON object, with the fields by name; /openapi.json has its \
+                        shape";
             return Err(Problem::new(&MALFORMED, what));
         }
         let Target { named, id, command } = target;

@@ -1,9 +1,10 @@
 //! What an operator does about a stopped relay: `jangbu repair kafka`, and the log's part of `jangbu repair fork`.
 
-use crate::ports::{Edges, Log, LogError, RelayCheckpoint, RelayLedger, StoreError};
+use crate::ports::{Edges, Leadership, Log, LogError, RelayCheckpoint, RelayLedger, StoreError};
 
 use super::halt::Halt;
 use super::lanes::Lanes;
+use super::wiped::{self, Wiped};
 use super::{RelayOptions, topics};
 
 /// What was repaired.
@@ -53,12 +54,17 @@ pub async fn refill(
     log: &dyn Log,
     options: &RelayOptions,
 ) -> Result<Repaired, RepairError> {
-    repair(ledger, log, options, |lanes, edges, checkpoint| {
-        let wiped = topics::wiped(lanes, edges);
-        topics::set_back(lanes, edges, &wiped, checkpoint);
-        wiped
-    })
-    .await
+    let mut repair = Repair::begin(ledger, log, options).await?;
+    let leadership = repair.leadership.as_mut();
+    let wiped = wiped::find(log, leadership, &repair.lanes, &repair.edges).await?;
+    topics::set_back(&repair.lanes, &repair.edges, &wiped, &mut repair.checkpoint);
+    topics::empty(log, &repair.lanes, &repair.edges, &wiped).await?;
+    let place = |wiped: &Wiped| {
+        let at = &repair.lanes.lanes[wiped.lane].at;
+        format!("{}/{}", at.topic, at.partition)
+    };
+    let refilled = wiped.iter().map(place).collect();
+    repair.end(refilled).await
 }
 
 /// After the store began a new incarnation: what stands in the log so far is history of the others, whatever its positions
@@ -71,45 +77,57 @@ pub async fn step_over(
     log: &dyn Log,
     options: &RelayOptions,
 ) -> Result<Repaired, RepairError> {
-    repair(ledger, log, options, |lanes, edges, checkpoint| {
-        for (lane, edges) in lanes.lanes.iter().zip(edges) {
-            let mark = checkpoint.partitions.entry(lane.at.clone()).or_default();
-            mark.offset = edges.high;
-        }
-        Vec::new()
-    })
-    .await
+    let mut repair = Repair::begin(ledger, log, options).await?;
+    for (lane, edges) in repair.lanes.lanes.iter().zip(&repair.edges) {
+        let marks = &mut repair.checkpoint.partitions;
+        marks.entry(lane.at.clone()).or_default().offset = edges.high;
+    }
+    repair.end(Vec::new()).await
 }
 
-/// Changes the checkpoint while nobody leads, and takes the stop back. `change` says which partitions are to be refilled.
-async fn repair(
-    ledger: &dyn RelayLedger,
-    log: &dyn Log,
-    options: &RelayOptions,
-    change: impl FnOnce(&Lanes, &[Edges], &mut RelayCheckpoint) -> Vec<usize>,
-) -> Result<Repaired, RepairError> {
-    let was_stopped = ledger.stopped().await?;
-    let mut leadership = ledger.lead().await?.ok_or(RepairError::Leading)?;
-    let mut checkpoint = leadership.checkpoint().await?;
-    let aggregates = options.all_aggregates(checkpoint.counts.keys());
-    let (lanes, edges) = topics::prepare(
-        log,
-        leadership.as_mut(),
-        options,
-        &aggregates,
-        &mut checkpoint,
-    )
-    .await?;
-    let wiped = change(&lanes, &edges, &mut checkpoint);
-    topics::empty(log, &lanes, &edges, &wiped).await?;
-    leadership.save(&checkpoint).await?;
-    leadership.note_stopped(None).await?;
-    let place = |index: &usize| {
-        let at = &lanes.lanes[*index].at;
-        format!("{}/{}", at.topic, at.partition)
-    };
-    Ok(Repaired {
-        refilled: wiped.iter().map(place).collect(),
-        was_stopped,
-    })
+/// The checkpoint in the hand of somebody who repairs it, while nobody leads.
+struct Repair {
+    leadership: Box<dyn Leadership>,
+    was_stopped: Option<String>,
+    checkpoint: RelayCheckpoint,
+    lanes: Lanes,
+    edges: Vec<Edges>,
+}
+
+impl Repair {
+    async fn begin(
+        ledger: &dyn RelayLedger,
+        log: &dyn Log,
+        options: &RelayOptions,
+    ) -> Result<Self, RepairError> {
+        let was_stopped = ledger.stopped().await?;
+        let mut leadership = ledger.lead().await?.ok_or(RepairError::Leading)?;
+        let mut checkpoint = leadership.checkpoint().await?;
+        let aggregates = options.all_aggregates(checkpoint.counts.keys());
+        let prepared = topics::prepare(
+            log,
+            leadership.as_mut(),
+            options,
+            &aggregates,
+            &mut checkpoint,
+        );
+        let (lanes, edges) = prepared.await?;
+        Ok(Self {
+            leadership,
+            was_stopped,
+            checkpoint,
+            lanes,
+            edges,
+        })
+    }
+
+    /// Keeps the checkpoint and takes the stop back.
+    async fn end(mut self, refilled: Vec<String>) -> Result<Repaired, RepairError> {
+        self.leadership.save(&self.checkpoint).await?;
+        self.leadership.note_stopped(None).await?;
+        Ok(Repaired {
+            refilled,
+            was_stopped: self.was_stopped,
+        })
+    }
 }

@@ -7,7 +7,7 @@ use super::backoff::Backoff;
 use super::halt::Halt;
 use super::stream::Stream;
 use super::tails::{self, Us};
-use super::{Relay, topics};
+use super::{Relay, topics, wiped};
 use crate::ports::{Leadership, StoreError};
 
 pub(super) struct Term<'t> {
@@ -86,9 +86,9 @@ impl<'t> Term<'t> {
             &mut checkpoint,
         )
         .await?;
-        let wiped = topics::wiped(&lanes, &edges);
+        let wiped = wiped::find(log.as_ref(), self.leadership, &lanes, &edges).await?;
         if !wiped.is_empty() {
-            let told = topics::tell_wiped(&lanes, &edges, &wiped);
+            let told = wiped::tell(&lanes, &wiped);
             if !options.self_heal {
                 return Err(Halt::Stopped(told));
             }

@@ -1,4 +1,5 @@
-//! The topics at the start of a term: they exist, have the partitions they were made with, and were not wiped.
+//! The topics at the start of a term: they exist and have the partitions they were made with. What was wiped is emptied
+//! and set back.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::time::Instant;
 use super::RelayOptions;
 use super::halt::Halt;
 use super::lanes::Lanes;
+use super::wiped::Wiped;
 use crate::ports::{Edges, Leadership, Log, LogError, PartitionMark, RelayCheckpoint, TopicSpec};
 
 /// How long a new topic may take until brokers tell of it.
@@ -46,38 +48,6 @@ pub(super) async fn prepare(
     Ok((lanes, edges))
 }
 
-/// Those partitions that end before what the checkpoint says stood in them: they were wiped, or made anew.
-pub(super) fn wiped(lanes: &Lanes, edges: &[Edges]) -> Vec<usize> {
-    let ends = lanes.lanes.iter().zip(edges).enumerate();
-    ends.filter(|(_, (lane, edges))| edges.high < lane.mark.offset)
-        .map(|(index, _)| index)
-        .collect()
-}
-
-/// What to tell about wiped partitions.
-pub(super) fn tell_wiped(lanes: &Lanes, edges: &[Edges], wiped: &[usize]) -> String {
-    let told: Vec<_> = wiped
-        .iter()
-        .take(10)
-        .map(|index| {
-            let lane = &lanes.lanes[*index];
-            format!(
-                "topic {} partition {} ends at offset {}, and the relay wrote up to offset {}",
-                lane.at.topic, lane.at.partition, edges[*index].high, lane.mark.offset
-            )
-        })
-        .collect();
-    let more = if wiped.len() > told.len() {
-        format!("; and {} more", wiped.len() - told.len())
-    } else {
-        String::new()
-    };
-    format!(
-        "{}{more}. To refill them from the store, run `jangbu repair kafka`",
-        told.join("; ")
-    )
-}
-
 /// Takes away what was written into wiped partitions since. It would stand before what is refilled, and whoever reads
 /// from the beginning would take all that for duplicates. To be done before they are set back: until then they are seen
 /// to be wiped.
@@ -85,13 +55,13 @@ pub(super) async fn empty(
     log: &dyn Log,
     lanes: &Lanes,
     edges: &[Edges],
-    wiped: &[usize],
+    wiped: &[Wiped],
 ) -> Result<(), LogError> {
-    let written = wiped
+    let before: Vec<_> = wiped
         .iter()
-        .filter(|index| edges[**index].high > edges[**index].low);
-    let before: Vec<_> = written
-        .map(|index| (lanes.lanes[*index].at.clone(), edges[*index].high))
+        .map(|wiped| (&lanes.lanes[wiped.lane].at, edges[wiped.lane]))
+        .filter(|(_, edges)| edges.high > edges.low)
+        .map(|(at, edges)| (at.clone(), edges.high))
         .collect();
     match before.is_empty() {
         true => Ok(()),
@@ -104,17 +74,17 @@ pub(super) async fn empty(
 pub(super) fn set_back(
     lanes: &Lanes,
     edges: &[Edges],
-    wiped: &[usize],
+    wiped: &[Wiped],
     checkpoint: &mut RelayCheckpoint,
 ) {
-    for index in wiped {
+    for Wiped { lane, .. } in wiped {
         let begin = PartitionMark {
-            offset: edges[*index].high,
+            offset: edges[*lane].high,
             ..PartitionMark::default()
         };
         checkpoint
             .partitions
-            .insert(lanes.lanes[*index].at.clone(), begin);
+            .insert(lanes.lanes[*lane].at.clone(), begin);
     }
     if !wiped.is_empty() {
         checkpoint.position = 0;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{SAVE_EVERY, Stream};
 use crate::ports::{Log, LogError};
 use crate::relay::halt::Halt;
-use crate::relay::topics;
+use crate::relay::wiped;
 
 /// How often an idle relay looks whether its topics are still there.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(30);
@@ -39,13 +39,13 @@ impl Stream<'_> {
         }
         self.looked_after_at = Instant::now();
         let edges = log.edges(&self.lanes.places()).await?;
-        let wiped = topics::wiped(&self.lanes, &edges);
+        let wiped = wiped::shortened(&self.lanes, &edges);
         if wiped.is_empty() {
             return Ok(());
         }
         Err(Halt::Log(LogError {
             what: "keep what it was given".to_owned(),
-            why: topics::tell_wiped(&self.lanes, &edges, &wiped),
+            why: wiped::tell(&self.lanes, &wiped),
             transient: true,
         }))
     }

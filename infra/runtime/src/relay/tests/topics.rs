@@ -97,6 +97,45 @@ async fn what_was_written_into_a_wiped_topic_is_refilled_in_its_place() {
     relay.end().await;
 }
 
+/// And it may have written more than had stood there before, so that the end says nothing.
+#[tokio::test(start_paused = true)]
+async fn a_wiped_topic_that_has_outgrown_what_stood_there_is_refilled() {
+    let world = World::new();
+    published(&world).await;
+    let at = world.some_place("stock");
+    let before = world.log.records(&at);
+    world.append("stock", (0..120).map(|n| n % 11)).await;
+    let ledger = world.handle();
+    let kept = checkpoint(ledger.as_ref()).await;
+    let relay = world.relay();
+    world.relayed().await;
+    relay.end().await;
+    let since: Vec<_> = world.log.records(&at).split_off(before.len());
+    assert!(since.len() > before.len(), "{}", since.len());
+    // The records since then, in a topic made anew; the checkpoint from before.
+    world.log.wipe(&at.topic);
+    for record in &since {
+        world.log.put_again(record);
+    }
+    keep(ledger.as_ref(), &kept).await;
+
+    let relay = world.relay();
+    let why = relay.stopped().await;
+    assert!(
+        why.contains("jangbu repair kafka") && why.contains("where the relay wrote position"),
+        "{why}"
+    );
+    let repaired = repair::refill(ledger.as_ref(), &world.log, &world.options())
+        .await
+        .unwrap();
+    let place = format!("{}/{}", at.topic, at.partition);
+    assert!(repaired.refilled.contains(&place), "{repaired:?}");
+    world.append("stock", 0..5).await;
+    world.relayed().await;
+    assert!(world.assert_complete().await.duplicates.is_empty());
+    relay.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_deleted_topic_comes_back_with_its_partitions() {
     let world = World::new();
@@ -156,15 +195,22 @@ async fn a_refill_that_is_cut_short_is_taken_up_again() {
 
 /// Sets the ledger back to before anything was relayed, as if the checkpoint had never been written.
 async fn forget_checkpoint(ledger: &dyn RelayLedger) {
+    let counts = checkpoint(ledger).await.counts;
+    let none = RelayCheckpoint {
+        counts,
+        ..RelayCheckpoint::default()
+    };
+    keep(ledger, &none).await;
+}
+
+async fn checkpoint(ledger: &dyn RelayLedger) -> RelayCheckpoint {
     let mut leadership = ledger.lead().await.unwrap().unwrap();
-    let counts = leadership.checkpoint().await.unwrap().counts;
-    leadership
-        .save(&RelayCheckpoint {
-            counts,
-            ..RelayCheckpoint::default()
-        })
-        .await
-        .unwrap();
+    leadership.checkpoint().await.unwrap()
+}
+
+async fn keep(ledger: &dyn RelayLedger, checkpoint: &RelayCheckpoint) {
+    let mut leadership = ledger.lead().await.unwrap().unwrap();
+    leadership.save(checkpoint).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
