@@ -40,6 +40,8 @@ pub(crate) struct Found {
     pub(crate) incarnation: i32,
     /// The event at the witness's position.
     pub(crate) event_id: Option<Uuid>,
+    /// The newest event there is: what the next connection must find.
+    pub(crate) newest: Option<Witness>,
 }
 
 /// Whether answers of the new connection may be used.
@@ -101,7 +103,8 @@ impl Known {
             *inner = Inner {
                 source: Some(found.source),
                 incarnation: found.incarnation,
-                ..Inner::default()
+                witness: found.newest,
+                fallen: None,
             };
             drop(inner);
             self.arrivals.send_replace(0);
@@ -117,7 +120,8 @@ impl Known {
             *inner = Inner {
                 source: Some(found.source),
                 incarnation: found.incarnation,
-                ..Inner::default()
+                witness: found.newest,
+                fallen: None,
             };
         }
         inner

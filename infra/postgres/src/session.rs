@@ -10,9 +10,10 @@ use jangbu_runtime::ports::StoreError;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
+use uuid::Uuid;
 
 use crate::error::{is_rolled_back, refused, said, store_error, too_late};
-use crate::known::{Asked, Found, Known, Standing};
+use crate::known::{Asked, Found, Known, Standing, Witness};
 
 /// To connect and to make sure of the store.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -108,9 +109,11 @@ impl Door {
 async fn look(connection: &mut PgConnection, asked: Asked) -> Result<(Found, Backend), StoreError> {
     let row = sqlx::query(
         "SELECT s.name, i.incarnation, i.number, a.pid, a.backend_start,
-            (SELECT e.event_id FROM events e WHERE e.position = $1) AS event_id
-        FROM store s, (SELECT incarnation, number FROM incarnations ORDER BY number DESC LIMIT 1) i,
-            pg_stat_activity a
+            (SELECT e.event_id FROM events e WHERE e.position = $1) AS event_id,
+            n.position AS newest, n.event_id AS newest_id
+        FROM store s CROSS JOIN (SELECT incarnation, number FROM incarnations ORDER BY number DESC LIMIT 1) i
+            CROSS JOIN pg_stat_activity a
+            LEFT JOIN (SELECT position, event_id FROM events ORDER BY position DESC LIMIT 1) n ON true
         WHERE a.pid = pg_backend_pid()",
     )
     .bind(asked.witness.map(|witness| witness.position.cast_signed()))
@@ -131,12 +134,22 @@ async fn look(connection: &mut PgConnection, asked: Asked) -> Result<(Found, Bac
         },
         incarnation: row.try_get("number").map_err(unsure)?,
         event_id: row.try_get("event_id").map_err(unsure)?,
+        newest: newest(&row).map_err(unsure)?,
     };
     let backend = Backend {
         pid: row.try_get("pid").map_err(unsure)?,
         started: row.try_get("backend_start").map_err(unsure)?,
     };
     Ok((found, backend))
+}
+
+fn newest(row: &PgRow) -> Result<Option<Witness>, sqlx::Error> {
+    let position: Option<i64> = row.try_get("newest")?;
+    let event_id: Option<Uuid> = row.try_get("newest_id")?;
+    Ok(position.zip(event_id).map(|(position, event_id)| Witness {
+        position: position.cast_unsigned(),
+        event_id,
+    }))
 }
 
 fn unsure(error: sqlx::Error) -> StoreError {

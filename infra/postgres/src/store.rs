@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use event_schemas::{Envelope, Source};
 use jangbu_runtime::ports::{
-    Appender, Arrivals, EventFilter, EventStore, Head, Identity, Load, Loaded, Snapshot,
+    Appender, Arrivals, EventFilter, EventStore, Head, Identity, Load, Loaded, NewSnapshot,
     StoreError, Stream, Turn,
 };
 use sqlx::postgres::PgRow;
@@ -152,37 +152,34 @@ impl Shared {
         rows.iter().map(identity).collect()
     }
 
-    async fn save_snapshots(&self, snapshots: &[(Stream, Snapshot)]) -> Result<(), StoreError> {
+    async fn save_snapshots(&self, snapshots: &[NewSnapshot]) -> Result<(), StoreError> {
         let mut session = self.reads.take().await?;
         // A snapshot of events that a restore took away must not come back, nor an older one replace a newer.
         let keep = query(
             "INSERT INTO states AS s (aggregate_type, aggregate_id, version, schema, state)
             SELECT DISTINCT ON (n.aggregate_type, n.aggregate_id)
                 n.aggregate_type, n.aggregate_id, n.version, n.schema, n.state
-            FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[], $5::json[])
-                AS n (aggregate_type, aggregate_id, version, schema, state)
+            FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[], $5::json[], $6::uuid[])
+                AS n (aggregate_type, aggregate_id, version, schema, state, last_event)
             WHERE EXISTS (SELECT FROM events e WHERE e.aggregate_type = n.aggregate_type
-                AND e.aggregate_id = n.aggregate_id AND e.sequence = n.version)
+                AND e.aggregate_id = n.aggregate_id AND e.sequence = n.version AND e.event_id = n.last_event)
             ORDER BY n.aggregate_type, n.aggregate_id, n.version DESC
             ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
                 SET version = excluded.version, schema = excluded.schema, state = excluded.state
                 WHERE s.version <= excluded.version OR s.schema <> excluded.schema",
         )
-        .bind(Array(
-            snapshots.iter().map(|(stream, _)| &*stream.aggregate),
-        ))
-        .bind(Array(snapshots.iter().map(|(stream, _)| &*stream.id)))
+        .bind(Array(snapshots.iter().map(|new| &*new.stream.aggregate)))
+        .bind(Array(snapshots.iter().map(|new| &*new.stream.id)))
         .bind(Array(
             snapshots
                 .iter()
-                .map(|(_, snapshot)| snapshot.version.cast_signed()),
+                .map(|new| new.snapshot.version.cast_signed()),
         ))
+        .bind(Array(snapshots.iter().map(|new| &new.snapshot.schema)))
         .bind(Array(
-            snapshots.iter().map(|(_, snapshot)| &snapshot.schema),
+            snapshots.iter().map(|new| Json(&new.snapshot.state)),
         ))
-        .bind(Array(
-            snapshots.iter().map(|(_, snapshot)| Json(&snapshot.state)),
-        ));
+        .bind(Array(snapshots.iter().map(|new| new.last_event)));
         session.execute("keep snapshots", keep).await.map(|_| ())
     }
 }
@@ -244,7 +241,7 @@ impl EventStore for Postgres {
         self.shared.turn(stream, wait).await
     }
 
-    async fn save_snapshots(&self, snapshots: Vec<(Stream, Snapshot)>) -> Result<(), StoreError> {
+    async fn save_snapshots(&self, snapshots: Vec<NewSnapshot>) -> Result<(), StoreError> {
         self.shared.save_snapshots(&snapshots).await
     }
 }

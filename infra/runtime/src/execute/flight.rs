@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Fact, Failure, Origin, Outcome, Submission};
 use crate::Problem;
-use crate::ports::Snapshot;
+use crate::ports::NewSnapshot;
 
 /// Somebody who waits.
 pub(super) struct Caller {
@@ -72,7 +72,7 @@ pub(super) struct Flight {
     /// The version it was decided on.
     pub(super) decided_on: u64,
     /// The state at the version after it, to be kept once it stands.
-    pub(super) snapshot: Option<Snapshot>,
+    pub(super) snapshot: Option<NewSnapshot>,
     /// An entry was handed to the batcher at least once: silence no longer means "not done".
     pub(super) was_handed: bool,
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::ports::{EventStore, Snapshot, Stream};
+use crate::ports::{EventStore, NewSnapshot};
 
 /// Snapshots that may wait to be written.
 const WAITING: usize = 256;
 
-pub(super) type Snapshots = mpsc::Sender<(Stream, Snapshot)>;
+pub(super) type Snapshots = mpsc::Sender<NewSnapshot>;
 
 pub(super) struct SnapshotWriter {
     store: Arc<dyn EventStore>,
-    inbox: mpsc::Receiver<(Stream, Snapshot)>,
+    inbox: mpsc::Receiver<NewSnapshot>,
 }
 
 impl SnapshotWriter {

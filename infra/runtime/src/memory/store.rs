@@ -19,8 +19,8 @@ pub use faults::{Fate, Faults, NoFaults, Operation};
 
 use crate::bell::Bell;
 use crate::ports::{
-    Appender, Arrivals, EventFilter, EventStore, Head, Load, Loaded, Snapshot, StoreError, Stream,
-    Turn,
+    Appender, Arrivals, EventFilter, EventStore, Head, Load, Loaded, NewSnapshot, StoreError,
+    Stream, Turn,
 };
 
 /// One process's handle on a [`MemoryDatabase`]: what it was told, and which connection it has.
@@ -230,7 +230,7 @@ impl EventStore for MemoryStore {
         }
     }
 
-    async fn save_snapshots(&self, snapshots: Vec<(Stream, Snapshot)>) -> Result<(), StoreError> {
+    async fn save_snapshots(&self, snapshots: Vec<NewSnapshot>) -> Result<(), StoreError> {
         self.enter(Operation::SaveSnapshots).await?;
         self.database.save_snapshots(snapshots);
         Ok(())

@@ -34,6 +34,17 @@ pub struct Snapshot {
     pub schema: [u8; 32],
 }
 
+/// A snapshot to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSnapshot {
+    /// Of this aggregate.
+    pub stream: Stream,
+    /// The state.
+    pub snapshot: Snapshot,
+    /// The event at its version. Where another stands there, the history it is of was taken away by a restore.
+    pub last_event: Uuid,
+}
+
 /// What of an aggregate is to be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
@@ -203,6 +214,7 @@ pub trait EventStore: Send + Sync + 'static {
         wait: std::time::Duration,
     ) -> Result<Option<Box<dyn Turn>>, StoreError>;
 
-    /// Keeps snapshots; older ones of the same aggregates are replaced. Losing one loses nothing but time.
-    async fn save_snapshots(&self, snapshots: Vec<(Stream, Snapshot)>) -> Result<(), StoreError>;
+    /// Keeps snapshots of what stands in the store; older ones of the same aggregates are replaced. Losing one loses
+    /// nothing but time.
+    async fn save_snapshots(&self, snapshots: Vec<NewSnapshot>) -> Result<(), StoreError>;
 }

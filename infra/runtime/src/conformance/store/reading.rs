@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::Opened;
 use super::given::{appender, assert_stored, changes_nothing, everything, says, stock, store};
-use crate::ports::{EventFilter, Head, Load, LoadFrom, Snapshot, Stream};
+use crate::ports::{Entry, EventFilter, Head, Load, LoadFrom, NewSnapshot, Snapshot, Stream};
 
 const SCHEMA: [u8; 32] = [7; 32];
 const OTHER_SCHEMA: [u8; 32] = [8; 32];
@@ -33,6 +34,16 @@ fn snapshot(version: u64, schema: [u8; 32]) -> Snapshot {
         version,
         state: Bytes::from(format!("{{\"at\": {version}}}")),
         schema,
+    }
+}
+
+/// A snapshot of the aggregate an entry made.
+fn after_event(entry: &Entry, snapshot: Snapshot) -> NewSnapshot {
+    let last = usize::try_from(snapshot.version).expect("a few events") - 1;
+    NewSnapshot {
+        stream: entry.stream.clone(),
+        snapshot,
+        last_event: entry.events[last].event_id,
     }
 }
 
@@ -115,19 +126,17 @@ pub(super) async fn many_aggregates_are_loaded_in_the_order_asked(opened: Opened
 
 pub(super) async fn a_snapshot_of_the_schema_shortens_the_load(opened: Opened) {
     let mut one = appender(&*opened.one).await;
-    store(
-        &mut one,
-        &[
-            says(&stock("a"), 0, 4),
-            says(&stock("b"), 0, 2),
-            says(&stock("c"), 0, 2),
-        ],
-    )
-    .await;
+    let batch = [
+        says(&stock("a"), 0, 4),
+        says(&stock("b"), 0, 2),
+        says(&stock("c"), 0, 2),
+    ];
+    store(&mut one, &batch).await;
+    let [a, b, c] = &batch;
     let kept = vec![
-        (stock("a"), snapshot(3, SCHEMA)),
-        (stock("b"), snapshot(2, SCHEMA)),
-        (stock("c"), snapshot(1, OTHER_SCHEMA)),
+        after_event(a, snapshot(3, SCHEMA)),
+        after_event(b, snapshot(2, SCHEMA)),
+        after_event(c, snapshot(1, OTHER_SCHEMA)),
     ];
     opened.one.save_snapshots(kept).await.expect("kept");
     let asked = ["a", "b", "c"].map(|id| from_scratch(stock(id)));
@@ -158,12 +167,16 @@ pub(super) async fn a_snapshot_of_the_schema_shortens_the_load(opened: Opened) {
 
     opened
         .one
-        .save_snapshots(vec![(stock("a"), snapshot(4, SCHEMA))])
+        .save_snapshots(vec![after_event(a, snapshot(4, SCHEMA))])
         .await
         .expect("kept");
+    let never = NewSnapshot {
+        last_event: Uuid::now_v7(),
+        ..after_event(c, snapshot(2, SCHEMA))
+    };
     opened
         .one
-        .save_snapshots(vec![(stock("c"), snapshot(9, SCHEMA))])
+        .save_snapshots(vec![never])
         .await
         .expect("passed over");
     let loaded = opened.other.load(&asked).await.expect("an answer");
@@ -174,16 +187,17 @@ pub(super) async fn a_snapshot_of_the_schema_shortens_the_load(opened: Opened) {
     assert_eq!(
         (&loaded[2].snapshot, loaded[2].events.len()),
         (&None, 2),
-        "there is no version 9 to have a state of"
+        "another event stands at version 2: that state is of a history that is gone"
     );
 }
 
 pub(super) async fn what_is_at_hand_is_not_loaded_again(opened: Opened) {
     let mut one = appender(&*opened.one).await;
-    store(&mut one, &[says(&stock("a"), 0, 3)]).await;
+    let entry = says(&stock("a"), 0, 3);
+    store(&mut one, std::slice::from_ref(&entry)).await;
     opened
         .one
-        .save_snapshots(vec![(stock("a"), snapshot(3, SCHEMA))])
+        .save_snapshots(vec![after_event(&entry, snapshot(3, SCHEMA))])
         .await
         .expect("kept");
     let asked = [

@@ -16,7 +16,7 @@ use super::super::slot::Phase;
 use super::super::{Failure, Origin, Submission};
 use super::Worker;
 use super::loading::Done;
-use crate::ports::{Entry, Snapshot};
+use crate::ports::{Entry, NewSnapshot, Snapshot};
 use crate::system::{Decided, Deciding, Instance};
 
 /// Commands decided in one turn at a contended aggregate: a batch, then somebody else.
@@ -172,12 +172,16 @@ impl Worker {
         entry.version_known = changes && slot.version_known;
         slot.version_known |= changes;
         slot.out += 1;
-        if let Some(state) = state {
+        if let (Some(state), Some(last)) = (state, entry.events.last()) {
             slot.snapshot = (slot.version, state.len() as u64);
-            flight.snapshot = Some(Snapshot {
-                version: slot.version,
-                state,
-                schema: slot.kind.state_schema(),
+            flight.snapshot = Some(NewSnapshot {
+                stream: slot.stream.clone(),
+                snapshot: Snapshot {
+                    version: slot.version,
+                    state,
+                    schema: slot.kind.state_schema(),
+                },
+                last_event: last.event_id,
             });
         }
         let run = match &flight.submission().origin {

@@ -58,10 +58,7 @@ impl Worker {
             Came::Stored { first } => {
                 if let Some(snapshot) = snapshot {
                     // A full queue drops it; a later one will do.
-                    let _ = self
-                        .parts
-                        .snapshots
-                        .try_send((slot.stream.clone(), snapshot));
+                    let _ = self.parts.snapshots.try_send(snapshot);
                 }
                 answer::stored(intent, flight.decided_on, first, recorded_at)
             }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::bell::Bell;
 use crate::ports::{
     Appended, Clock, Entry, EventFilter, FastOutcome, Head, Judged, Load, LoadFrom, Loaded,
-    Snapshot, Stream, Verdict, limits,
+    NewSnapshot, Snapshot, Stream, Verdict, limits,
 };
 
 /// For so long an aggregate that lost a race is named in every append's answer.
@@ -203,12 +203,12 @@ impl MemoryDatabase {
         Arc::clone(self.state().turns.entry(stream.clone()).or_default())
     }
 
-    pub(super) fn save_snapshots(&self, snapshots: Vec<(Stream, Snapshot)>) {
+    pub(super) fn save_snapshots(&self, snapshots: Vec<NewSnapshot>) {
         let mut state = self.state();
-        for (stream, snapshot) in snapshots {
+        for new in snapshots {
             // A snapshot of events that a restore took away must not come back.
-            if snapshot.version <= state.version(&stream) {
-                state.snapshots.insert(stream, snapshot);
+            if state.event_at(&new.stream, new.snapshot.version) == Some(new.last_event) {
+                state.snapshots.insert(new.stream, new.snapshot);
             }
         }
     }
@@ -259,6 +259,13 @@ impl State {
         self.streams
             .get(stream)
             .map_or(0, |events| events.len() as u64)
+    }
+
+    /// The event of an aggregate's version.
+    fn event_at(&self, stream: &Stream, version: u64) -> Option<Uuid> {
+        let before = usize::try_from(version).ok()?.checked_sub(1)?;
+        let index = *self.streams.get(stream)?.get(before)?;
+        Some(self.events[index].event_id)
     }
 
     fn facts(&self, command_id: Uuid) -> Vec<Envelope> {
