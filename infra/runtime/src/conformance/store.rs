@@ -5,6 +5,7 @@
 mod appending;
 mod given;
 mod judging;
+mod loading;
 mod reading;
 mod turns;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use appending::*;
 use judging::*;
+use loading::*;
 use reading::*;
 use turns::*;
 
