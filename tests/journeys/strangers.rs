@@ -171,10 +171,10 @@ async fn a_record_that_forges_our_name_stops_the_relay_at_its_next_start_and_sil
         .ask(&place(Uuid::now_v7(), &[("tea", 1), ("cup", 1)]))
         .await
         .must_be(201);
-    let stored = laws::hold(&site, &shop).await;
+    let source = laws::hold(&site, &shop).await.source;
     let forge = async || {
         for partition in 0..PARTITIONS {
-            let forged = pretended(&stored.source, "OrderPlaced", 1_000_000, 0);
+            let forged = pretended(&source, "OrderPlaced", 1_000_000, 0);
             smuggle(site.brokers(), &site.topic("order"), partition, forged).await;
         }
     };
@@ -186,9 +186,19 @@ async fn a_record_that_forges_our_name_stops_the_relay_at_its_next_start_and_sil
             .await
             .must_be(201);
     }
-    laws::hold_but_for_the_log(&site, &shop).await;
+    let stored = laws::hold_but_for_the_log(&site, &shop).await;
 
     // What the relay has written over, it does not read again; what comes after its last record, it does.
+    eventually(
+        "the relay has nothing left to write",
+        NOTICED_WITHIN,
+        || async {
+            let health = mall.get("/health/ready").await?.text;
+            let caught_up = format!("leads at position {},", stored.events.len());
+            health.contains(&caught_up).then_some(()).ok_or(health)
+        },
+    )
+    .await;
     forge().await;
     assert!(mall.stop().await.success());
     let mall = Mall::open_with(&site, ALL_ROLES, "127.0.0.1:0").await;

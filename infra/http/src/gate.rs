@@ -4,9 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jangbu_runtime::metric_definitions::{HTTP_REQUESTS, HTTP_TIME};
@@ -14,6 +15,9 @@ use uuid::Uuid;
 
 use crate::http::Shared;
 use crate::problem::*;
+
+/// Bytes of an unread body that a connection reads past and lives on.
+const READ_PAST: u64 = 4 * 1024;
 
 /// Lets a request through.
 pub(crate) async fn pass(
@@ -23,6 +27,7 @@ pub(crate) async fn pass(
 ) -> Response {
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let may_leave_body = may_leave_body(&request);
     let answer = if is_watched(&request) {
         next.run(request).await
     } else if let Ok(_permit) = shared.requests.try_acquire() {
@@ -35,7 +40,25 @@ pub(crate) async fn pass(
         .into_response()
     };
     measure(route.as_ref(), began, answer.status());
-    as_problem(answer, route.as_ref())
+    let mut answer = as_problem(answer, route.as_ref());
+    if may_leave_body && is_error(answer.status()) {
+        // A body that nobody read is in the way of the next request.
+        answer
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+/// True if the request's body may be too large to be read past, should it be answered without being read. HTTP/2 gives
+/// every request a stream of its own.
+fn may_leave_body(request: &Request) -> bool {
+    let known_size = request.body().size_hint().exact();
+    request.version() <= Version::HTTP_11 && known_size.is_none_or(|bytes| bytes > READ_PAST)
+}
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
 }
 
 /// Whoever watches over this process is heard however much it has to do.
@@ -64,9 +87,8 @@ fn code(status: StatusCode) -> std::borrow::Cow<'static, str> {
 /// Errors that axum itself answers have no words, or not ours.
 fn as_problem(answer: Response, route: Option<&MatchedPath>) -> Response {
     let status = answer.status();
-    let is_error = status.is_client_error() || status.is_server_error();
     let kind = answer.headers().get(CONTENT_TYPE);
-    if !is_error || kind.is_some_and(|kind| kind == PROBLEM_JSON) {
+    if !is_error(status) || kind.is_some_and(|kind| kind == PROBLEM_JSON) {
         return answer;
     }
     let problem = if status == StatusCode::METHOD_NOT_ALLOWED {

@@ -80,6 +80,11 @@ async fn a_body_that_is_too_large_is_refused_before_it_has_come_and_the_answer_a
         read[..length].starts_with(b"HTTP/1.1 413 "),
         "before any of it was sent"
     );
+    let told = String::from_utf8_lossy(&read[..length]).to_lowercase();
+    assert!(
+        told.contains("connection: close"),
+        "what comes after it on this connection cannot be read: {told}"
+    );
 
     let mut stream = TcpStream::connect(bed.address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
