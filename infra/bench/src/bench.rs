@@ -1,12 +1,12 @@
 //! What every side gets: the servers, the plan, fresh databases and topics, and a voice.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use jangbu_local::OwnServers;
 use jangbu_postgres::testing::{self, Fresh};
-use sqlx::{Connection, Executor, PgConnection, Row};
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::plan::Plan;
 
@@ -16,6 +16,8 @@ pub struct Servers {
     brokers: String,
     own: Option<OwnServers>,
     handed_out: AtomicU32,
+    /// Databases that outlive a round.
+    kept: Mutex<Vec<String>>,
 }
 
 impl Servers {
@@ -27,6 +29,7 @@ impl Servers {
             brokers: own.kafka.brokers(),
             own: Some(own),
             handed_out: AtomicU32::new(1),
+            kept: Mutex::default(),
         }
     }
 
@@ -38,6 +41,7 @@ impl Servers {
             brokers,
             own: None,
             handed_out: AtomicU32::new(1),
+            kept: Mutex::default(),
         }
     }
 
@@ -66,26 +70,64 @@ impl Servers {
             .context("PostgreSQL does not answer")
     }
 
-    /// Drops the databases that rounds left behind, but for those kept (`keep` names the part of the URL after the
-    /// last slash), and lets the next round begin with a checkpoint behind it.
-    pub async fn tidy(&self, keep: &[String]) -> Result<()> {
+    /// Keeps a database beyond the round, until its scenario is over.
+    pub fn keep(&self, url: &str) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(database_of(url).to_owned());
+    }
+
+    /// Forgets what was kept.
+    pub fn keep_nothing(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clear();
+    }
+
+    /// Drops the databases that rounds left behind, and lets the next round begin with a checkpoint behind it.
+    pub async fn tidy(&self) -> Result<()> {
         let mut admin = self.admin().await?;
-        let ours = format!("fresh\\_{}\\_%", std::process::id());
-        let rows = sqlx::query("SELECT datname FROM pg_database WHERE datname LIKE $1")
-            .bind(ours)
-            .fetch_all(&mut admin)
-            .await?;
-        for row in rows {
-            let name: String = row.try_get(0)?;
-            if !keep.contains(&name) {
-                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                admin.execute(drop.as_str()).await?;
-            }
+        let names: Vec<String> =
+            sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE $1")
+                .bind(format!("fresh\\_{}\\_%", std::process::id()))
+                .fetch_all(&mut admin)
+                .await?;
+        let kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for name in names.iter().filter(|name| !kept.contains(name)) {
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            admin.execute(drop.as_str()).await?;
         }
         admin.execute("CHECKPOINT").await?;
         admin.close().await?;
         Ok(())
     }
+
+    /// A copy of a database to which nobody is connected: its URL for the owner. Dropped when the round is over.
+    pub async fn copy(&self, of: &Fresh) -> Result<Fresh> {
+        let url = testing::fresh_database(&self.postgres).await;
+        let (from, to) = (database_of(&of.owner_url), database_of(&url));
+        let mut admin = self.admin().await?;
+        admin
+            .execute(format!("DROP DATABASE {to}").as_str())
+            .await?;
+        let copy = format!("CREATE DATABASE {to} TEMPLATE {from} STRATEGY file_copy");
+        admin
+            .execute(copy.as_str())
+            .await
+            .context("copy a prepared database")?;
+        admin.close().await?;
+        Ok(Fresh {
+            owner_url: url.clone(),
+            url: of.url.replace(from, to),
+        })
+    }
+}
+
+/// The part of a URL that names the database.
+fn database_of(url: &str) -> &str {
+    url.rsplit_once('/').map_or(url, |(_, name)| name)
 }
 
 /// What every side gets.

@@ -84,10 +84,7 @@ pub struct Side {
 
 impl Side {
     /// A side from an async closure.
-    pub fn new<F>(
-        name: &'static str,
-        run: impl Fn(Bench) -> F + Send + Sync + 'static,
-    ) -> Self
+    pub fn new<F>(name: &'static str, run: impl Fn(Bench) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = anyhow::Result<Measured>> + Send + 'static,
     {
