@@ -55,8 +55,6 @@ pub enum Unit {
     Milliseconds,
     /// Megabytes.
     Megabytes,
-    /// Hundredths.
-    Percent,
 }
 
 impl Unit {
@@ -67,7 +65,6 @@ impl Unit {
             Self::PerSecond => "/s",
             Self::Milliseconds => " ms",
             Self::Megabytes => " MB",
-            Self::Percent => " %",
         }
     }
 }

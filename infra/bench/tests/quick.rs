@@ -53,30 +53,33 @@ fn is_judged(name: &str, judged: &Value) {
     let number = |field: &str| judged[field].as_f64().unwrap_or(f64::NAN);
     let (min, ratio, max) = (number("min"), number("ratio"), number("max"));
     assert!(min <= ratio && ratio <= max, "{name}: {judged}");
-    let kept = if judged["is_at_least"].as_bool().unwrap() {
+    let kept = if judged["is_at_least"].as_bool().expect("a yes or no") {
         ratio >= number("limit")
     } else {
         ratio <= number("limit")
     };
     assert_eq!(judged["kept"], kept, "{name}: {judged}");
-    let ours = judged["ours"].as_object().unwrap();
+    let ours = judged["ours"].as_object().expect("our figures");
     assert!(!ours.is_empty(), "{name} without our figures: {judged}");
 }
 
 /// The readable report shows every chart that was drawn, and every chart is a picture.
 fn files(folder: &Path) {
-    let text = std::fs::read_to_string(folder.join("bench-report.md")).unwrap();
+    let text = std::fs::read_to_string(folder.join("bench-report.md")).expect("the report");
     let names = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let charts: Vec<String> = names.filter(|name| name.ends_with(".svg")).collect();
+        .expect("the folder is there")
+        .map(|entry| entry.expect("an entry").file_name());
+    let charts: Vec<String> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".svg"))
+        .collect();
     assert!(!charts.is_empty());
     for chart in charts {
         assert!(
             text.contains(&format!("]({chart})")),
             "{chart} is not shown"
         );
-        let svg = std::fs::read_to_string(folder.join(&chart)).unwrap();
+        let svg = std::fs::read_to_string(folder.join(&chart)).expect("a chart");
         is_picture(&chart, &svg);
     }
 }
@@ -94,7 +97,7 @@ fn is_picture(name: &str, svg: &str) {
         if let Some(closed) = tag.strip_prefix('/') {
             assert_eq!(open.pop(), Some(closed), "{name}");
         } else if !tag.ends_with('/') {
-            open.push(tag.split_whitespace().next().unwrap());
+            open.push(tag.split_whitespace().next().expect("a tag has a name"));
         }
     }
     assert!(open.is_empty(), "{name}: {open:?} stay open");

@@ -17,6 +17,10 @@ pub struct PlainStock(Stock);
 
 /// What it says, in the shape cqrs-es stores: the events of event-schemas under their own names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "the events bear the names that are stored"
+)]
 pub enum PlainEvent {
     StockReceived(StockReceived),
     StockHeld(StockHeld),

@@ -153,7 +153,6 @@ fn unit(unit: Unit) -> &'static str {
         Unit::PerSecond => "per second",
         Unit::Milliseconds => "milliseconds",
         Unit::Megabytes => "megabytes",
-        Unit::Percent => "percent",
     }
 }
 
