@@ -191,11 +191,17 @@ fn default_folder() -> PathBuf {
     workspace.join("target").join("bench")
 }
 
-/// The command line that makes the same report.
+/// The command line that makes the same report; where it goes is nobody else's business.
 fn command() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    format!(
-        "cargo run --release -p jangbu-bench -- {}",
-        arguments.join(" ")
-    )
+    let mut line = "cargo run --release -p jangbu-bench --".to_owned();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == "--out" {
+            arguments.next();
+        } else if !argument.starts_with("--out=") {
+            line.push(' ');
+            line += &argument;
+        }
+    }
+    line
 }

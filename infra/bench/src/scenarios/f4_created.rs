@@ -45,7 +45,6 @@ fn cases(plan: &Plan) -> Vec<Case> {
             };
             let case = Case::new(name, Unit::PerSecond, sides);
             cases.push(match version {
-                #[expect(clippy::cast_precision_loss, reason = "a few connections")]
                 Version::One => case
                     .at(CHART, "connections", number(count as u64))
                     .with_curves(),
