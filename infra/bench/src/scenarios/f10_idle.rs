@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::asked::Whom;
+use super::asked::{Whom, show_when_built};
 use super::site::Site;
 use crate::bench::Bench;
 use crate::child::ALL_ROLES;
@@ -59,8 +59,7 @@ async fn round(bench: Bench) -> Result<Measured> {
         let answer = client.ask(&receive).await?.must_be(201)?;
         newest = answer.position.unwrap_or(newest);
     }
-    let show = Whom::Ours.show("sku-0").at_least(newest);
-    client.ask(&show).await?.must_be(200)?;
+    show_when_built(&mut client, "sku-0", newest).await?;
     drop(client);
     tokio::time::sleep(SETTLE).await;
     let sampler = Sampler::begin(&bench, &[served.pid()]);

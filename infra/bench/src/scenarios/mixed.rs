@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::asked::Whom;
+use super::asked::{Whom, show_when_built};
 use super::site::Site;
 use crate::bench::Bench;
 use crate::child::{ALL_ROLES, Served};
@@ -125,8 +125,7 @@ async fn prepare(served: &Served, whom: Whom, skus: u64) -> Result<()> {
         let newest = newest.context("an answer has a position")?;
         ensure!(newest >= skus, "{newest} is the newest position of {skus}");
         let mut client = Client::one(served.address()).await?;
-        let show = whom.show("sku-0").at_least(newest);
-        client.ask(&show).await?.must_be(200)?;
+        show_when_built(&mut client, "sku-0", newest).await?;
     }
     Ok(())
 }

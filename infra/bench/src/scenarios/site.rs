@@ -50,7 +50,9 @@ impl Site {
                 let store = open_store(&store).await?;
                 check_store(&store, expected).await?;
                 store.close().await;
-                let topics = ["command", "order", "stock"].map(|name| format!("{prefix}{name}"));
+                let mall = jangbu::mall::mall();
+                let names = mall.aggregates().map(|name| format!("{prefix}{name}"));
+                let topics: Vec<String> = names.collect();
                 topics::delete(bench.servers.brokers(), &topics).await
             }
             Self::Peer(url) => {

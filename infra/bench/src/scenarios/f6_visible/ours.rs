@@ -17,7 +17,7 @@ use crate::http::{Client, Metronome, Version, tick};
 use crate::latency::histogram;
 use crate::latency::record;
 use crate::sampling::Sampler;
-use crate::scenarios::asked::Whom;
+use crate::scenarios::asked::{Whom, show_when_built};
 use crate::scenarios::site::Site;
 
 /// Looks at the view that wait at the same time.
@@ -126,8 +126,7 @@ pub(super) async fn round(bench: Bench, rate: u64) -> Result<Measured> {
     let mut newest = 0;
     for number in 0..FIRST {
         newest = post(&mut client, &format!("first-{number}")).await?;
-        let show = Whom::Ours.show("first-0").at_least(newest);
-        client.ask(&show).await?.must_be(200)?;
+        show_when_built(&mut client, "first-0", newest).await?;
     }
     let (all, warm_up) = ticks(&bench, rate);
     let posting = Client::many(served.address(), Version::One, LANES).await?;
