@@ -21,7 +21,7 @@ use rdkafka::producer::{
 
 use crate::topics;
 
-/// Records a `FutureProducer` may have on their way; more of them only take memory.
+/// Records a producer may have on their way, about as many as our relay; more of them only take memory.
 const IN_FLIGHT: usize = 20_000;
 /// How long the last ones may take.
 const FLUSH: Duration = Duration::from_secs(60);
@@ -80,7 +80,7 @@ fn config(brokers: &str) -> ClientConfig {
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("compression.type", "lz4")
-        .set("queue.buffering.max.messages", "200000")
+        .set("queue.buffering.max.messages", IN_FLIGHT.to_string())
         .set("queue.buffering.max.kbytes", "262144");
     config
 }
