@@ -1,49 +1,90 @@
-//! Medians, spreads and ratios.
+//! What a run says: a table on the terminal, and files for people, programs and eyes.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod charts;
+mod json;
+mod markdown;
+mod svg;
+mod terminal;
 
-use crate::load::Scenario;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-/// All rounds so far.
-#[derive(Default)]
-pub struct Report(BTreeMap<(Scenario, usize), Vec<(f64, f64)>>);
+use anyhow::{Context, Result};
 
-impl Report {
-    /// One round of both: commands per second.
-    pub fn add(&mut self, scenario: Scenario, in_flight: usize, ours: f64, peer: f64) {
-        self.0
-            .entry((scenario, in_flight))
-            .or_default()
-            .push((ours, peer));
-    }
+use crate::machine::Machine;
+use crate::plan::Plan;
+use crate::runner::Results;
+
+pub use terminal::table;
+
+/// All that a report is made of.
+pub struct Report<'r> {
+    /// The command line that made it.
+    pub command: &'r str,
+    /// How much was measured.
+    pub plan: &'r Plan,
+    /// On what.
+    pub machine: &'r Machine,
+    /// What came of it.
+    pub results: &'r Results,
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "scenario    in flight   ours/s  postgres-es/s   ratio   (min–max)"
-        )?;
-        for ((scenario, in_flight), rounds) in &self.0 {
-            let ours = median(rounds.iter().map(|(ours, _)| *ours));
-            let peer = median(rounds.iter().map(|(_, peer)| *peer));
-            let ratios: Vec<f64> = rounds.iter().map(|(ours, peer)| ours / peer).collect();
-            let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = ratios.iter().copied().fold(0.0, f64::max);
-            let ratio = median(ratios.into_iter());
-            let scenario = format!("{scenario:?}");
-            writeln!(
-                f,
-                "{scenario:<11} {in_flight:>9} {ours:>8.0} {peer:>14.0} {ratio:>7.1}   ({least:.1}–{most:.1})"
-            )?;
+/// Writes `bench-report.md`, `bench-report.json` and the charts into a folder; the files, the readable one first.
+pub fn write(report: &Report<'_>, folder: &Path) -> Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
+    let charts = charts::draw(report.results);
+    let mut files = vec![
+        (
+            "bench-report.md".to_owned(),
+            markdown::text(report, &charts),
+        ),
+        ("bench-report.json".to_owned(), json::text(report)?),
+    ];
+    files.extend(charts.into_iter().map(|chart| (chart.file, chart.svg)));
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// A figure with as many digits as it bears.
+#[must_use]
+pub fn readable(value: f64) -> String {
+    let digits = match value.abs() {
+        v if v >= 100.0 => 0,
+        v if v >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let mut grouped = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        let left = whole.len() - at;
+        if at > 0 && left % 3 == 0 && !grouped.ends_with('-') {
+            grouped.push(',');
         }
-        Ok(())
+        grouped.push(digit);
+    }
+    if rest.is_empty() {
+        grouped
+    } else {
+        format!("{grouped}.{rest}")
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_readable() {
+        assert_eq!(readable(57_123.4), "57,123");
+        assert_eq!(readable(1_234_567.0), "1,234,567");
+        assert_eq!(readable(999.9), "1,000");
+        assert_eq!(readable(12.34), "12.3");
+        assert_eq!(readable(0.456), "0.46");
+    }
 }
