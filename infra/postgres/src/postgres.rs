@@ -17,6 +17,8 @@ use crate::sessions::Sessions;
 
 /// Sessions for loads, reads and documents. Loads come many in one, so few are needed.
 const READ_SESSIONS: usize = 8;
+/// Sessions for searches and pages.
+const SEARCH_SESSIONS: usize = 4;
 /// Sessions that hold turns at contended aggregates, one each.
 const TURN_SESSIONS: usize = 8;
 
@@ -60,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) schema: String,
     pub(crate) door: Door,
     pub(crate) reads: Sessions,
+    pub(crate) searches: Sessions,
     pub(crate) turns: Sessions,
     pub(crate) names: Names,
     pub(crate) check_everything: bool,
@@ -95,6 +98,7 @@ impl Postgres {
         let reads = Sessions::new(door.clone(), asked.read_sessions.max(1));
         let shared = Arc::new(Shared {
             turns: Sessions::new(door.clone(), asked.turn_sessions.max(1)),
+            searches: Sessions::new(door.planning_anew(), SEARCH_SESSIONS),
             door,
             reads,
             names: Names::default(),
@@ -140,6 +144,7 @@ impl Postgres {
         self.guard.tasks.wait().await;
         self.shared.reads.close().await;
         self.shared.turns.close().await;
+        self.shared.searches.close().await;
     }
 }
 

@@ -92,7 +92,7 @@ pub async fn verify(
         chain: hex(&[0; 32]),
         fault: None,
     };
-    let mut session = store.shared.door.open().await?;
+    let mut session = store.shared.door.planning_anew().open().await?;
     // Events cut off at the end leave their blocks behind.
     let head = head.max(last_sealed(&mut session).await?);
     let mut verifier = Verifier {

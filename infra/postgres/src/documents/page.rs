@@ -31,7 +31,7 @@ pub(super) async fn page(
     let mut sql = statement(view, query, limit)?;
     let rows = store
         .shared
-        .reads
+        .searches
         .take()
         .await?
         .rows("read a page", sql.build())

@@ -40,11 +40,33 @@ pub(crate) fn options(url: &str, schema: &str) -> Result<PgConnectOptions, Store
             ("tcp_keepalives_count", "5"),
             ("tcp_user_timeout", "15000"),
         ])
+        // Every statement of the hot path looks into an index, once for each element of its arrays, and is the same
+        // whatever they hold: it is planned once for each session. Left to itself the server plans anew whenever the
+        // arrays are shorter than it had guessed, which for one command takes longer than carrying it out.
+        .options([
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
+            ("jit", "off"),
+        ])
         .statement_cache_capacity(256)
         .disable_statement_logging())
 }
 
 impl Door {
+    /// For statements whose best plan depends on what is asked for, searches and pages: planned each time.
+    pub(crate) fn planning_anew(&self) -> Self {
+        let options = self.options.clone().options([
+            ("plan_cache_mode", "force_custom_plan"),
+            ("enable_seqscan", "on"),
+            ("enable_bitmapscan", "on"),
+        ]);
+        Self {
+            options,
+            known: Arc::clone(&self.known),
+        }
+    }
+
     /// Opens a session whose answers may be used: the newest event we were told of stands in the store.
     pub(crate) async fn open(&self) -> Result<Session, StoreError> {
         let (connection, backend) = within(CONNECT_DEADLINE, "connect", self.connect()).await??;

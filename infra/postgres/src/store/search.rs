@@ -45,7 +45,7 @@ impl Shared {
         after: u64,
         limit: usize,
     ) -> Result<(Vec<Envelope>, u64), StoreError> {
-        let mut session = self.reads.take().await?;
+        let mut session = self.searches.take().await?;
         let newest = query("SELECT last_position FROM blocks ORDER BY last_position DESC LIMIT 1");
         let head = session
             .row("read the head", newest)

@@ -14,8 +14,9 @@ use crate::system::{Decided, Instance};
 
 /// Aggregates in one query.
 const LOADED_AT_ONCE: usize = 512;
-/// Queries of one worker at a time; what comes meanwhile goes with the next.
-const LOADS_UNDER_WAY: usize = 2;
+/// Queries of one worker at a time; what comes meanwhile goes with the next. A second one would make the first smaller
+/// and take the store's time from appending.
+const LOADS_UNDER_WAY: usize = 1;
 
 /// What was done beside the worker. `began` is the slot's number then; another one by now: it counts no more.
 pub(super) enum Done {

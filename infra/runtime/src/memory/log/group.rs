@@ -16,6 +16,10 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(20);
 pub(super) enum Change {
     Assigned(Vec<TopicPartition>),
     Revoked(Vec<TopicPartition>),
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "only tests take partitions away")
+    )]
     Lost(Vec<TopicPartition>),
 }
 
