@@ -53,7 +53,7 @@ impl Plan {
             grow_within: Duration::from_secs(8 * 60),
             stored: 200_000,
             relayed: 1_000_000,
-            connections: vec![32, 128],
+            connections: vec![32, 128, 512],
             rates: vec![100, 1_000, 5_000],
             idle: Duration::from_secs(60),
         }

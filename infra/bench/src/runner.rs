@@ -139,7 +139,7 @@ async fn run_side(bench: Bench, side: &Side) -> Result<Measured> {
         Err(error) => error.into(),
     })??;
     anyhow::ensure!(
-        measured.figure.is_finite() && measured.figure >= 0.0,
+        measured.figure.is_finite() && measured.figure > 0.0,
         "its figure is {}",
         measured.figure
     );

@@ -39,10 +39,10 @@ pub async fn measure(
     let producer = producer(brokers)?;
     let mut records = consumer(brokers, topic)?;
     let (mut latencies, mut number) = (histogram()?, 0_i64);
-    let mut begun = Instant::now();
-    while number < FIRST || begun.elapsed() < warm_up + length {
+    let mut begun: Option<Instant> = None;
+    while begun.is_none_or(|begun| begun.elapsed() < warm_up + length) {
         if number == FIRST {
-            begun = Instant::now();
+            begun = Some(Instant::now());
         }
         let at = Instant::now();
         number += 1;
@@ -60,7 +60,7 @@ pub async fn measure(
         let came = came.context("the consumer ended")?;
         ensure!(came == key, "record {came} came for {key}");
         insert("shown", number, &mut connection).await?;
-        if number > FIRST && begun.elapsed() >= warm_up {
+        if begun.is_some_and(|begun| begun.elapsed() >= warm_up) {
             latency::record(&mut latencies, at.elapsed());
         }
     }
