@@ -1,4 +1,4 @@
-//! How requests are served: versions of HTTP, limits, failures, and the end of the process.
+//! How requests are served: versions of HTTP, limits, health, and the end of the process.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,10 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jangbu_http::{Component, Condition, Health, HttpOptions, ServeOptions};
-use jangbu_runtime::execute::{Execute, Failure, Pending, Submission};
-use reqwest::{Client, Method, Version};
+use reqwest::{Client, Version};
 use serde_json::{Value, json};
-use support::{Bed, Failing, Silent, Wishes, problem};
+use support::{Bed, Silent, Wishes, problem};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -64,53 +63,6 @@ async fn a_connection_is_used_again() {
     }
 }
 
-/// Whoever writes all before reading anything must still hear why.
-#[tokio::test]
-async fn a_body_that_is_too_large_is_refused_before_it_has_come_and_the_answer_arrives() {
-    let bed = Bed::new().await;
-    let mut stream = TcpStream::connect(bed.address).await.unwrap();
-    let head = "POST /commands/stock/tea/receive HTTP/1.1\r\nHost: mall\r\nContent-Length: 2097152\r\n\r\n";
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut read = vec![0; 4096];
-    let length = timeout(SOON, stream.read(&mut read))
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(
-        read[..length].starts_with(b"HTTP/1.1 413 "),
-        "before any of it was sent"
-    );
-    let told = String::from_utf8_lossy(&read[..length]).to_lowercase();
-    assert!(
-        told.contains("connection: close"),
-        "what comes after it on this connection cannot be read: {told}"
-    );
-
-    let mut stream = TcpStream::connect(bed.address).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&vec![b' '; 2 << 20]).await.unwrap();
-    let mut answer = Vec::new();
-    timeout(SOON, stream.read_to_end(&mut answer))
-        .await
-        .unwrap()
-        .unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    assert!(answer.contains("\"type\":\"too_large\""), "{answer}");
-}
-
-#[tokio::test]
-async fn a_body_without_a_length_is_read_no_further_than_its_limit() {
-    let bed = Bed::new().await;
-    let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 16 << 10]));
-    let request = bed.request(Method::POST, "/commands/stock/tea/receive");
-    let answer = request.body(reqwest::Body::wrap_stream(endless)).send();
-    let answer = timeout(SOON, answer)
-        .await
-        .expect("it is not read for ever")
-        .unwrap();
-    assert_eq!(answer.status(), 413);
-}
-
 #[tokio::test]
 async fn whoever_does_not_finish_their_headers_is_given_up() {
     let bed = Bed::with(Wishes {
@@ -127,139 +79,6 @@ async fn whoever_does_not_finish_their_headers_is_given_up() {
         let mut rest = Vec::new();
         let ended = timeout(SOON, stream.read_to_end(&mut rest)).await;
         assert!(ended.is_ok(), "{begun:?} holds a connection for ever");
-    }
-}
-
-async fn failing(failure: Failure) -> (u16, Value, bool) {
-    let bed = Bed::with(Wishes {
-        execute: Some(Arc::new(Failing(failure))),
-        ..Wishes::default()
-    })
-    .await;
-    let answer = bed
-        .post("/commands/stock/tea/receive", &json!({ "quantity": 1 }))
-        .header("Expected-Version", "3")
-        .send()
-        .await
-        .unwrap();
-    let retry = answer.headers().contains_key("retry-after");
-    (answer.status().as_u16(), problem(answer).await, retry)
-}
-
-#[tokio::test]
-async fn each_failure_of_the_engine_has_its_own_words() {
-    let rejected = jangbu_runtime::Problem::new("no", "no");
-    for (failure, status, kind, retry, told) in [
-        (
-            Failure::Overloaded,
-            503,
-            "overloaded",
-            true,
-            "nothing was done",
-        ),
-        (
-            Failure::Unavailable,
-            503,
-            "unavailable",
-            true,
-            "nothing was done",
-        ),
-        (Failure::Late, 503, "late", true, "nothing was done"),
-        (
-            Failure::ShuttingDown,
-            503,
-            "shutting_down",
-            true,
-            "nothing was done",
-        ),
-        (
-            Failure::OutcomeUnknown,
-            503,
-            "outcome_unknown",
-            true,
-            "Idempotency-Key",
-        ),
-        (
-            Failure::CommandIdReused,
-            409,
-            "command_id_reused",
-            false,
-            "new Idempotency-Key",
-        ),
-        (
-            Failure::VersionMismatch { actual: 8 },
-            412,
-            "version_mismatch",
-            false,
-            "Expected-Version 8",
-        ),
-        (
-            Failure::RefusedAsData("too long".to_owned()),
-            400,
-            "refused_as_data",
-            false,
-            "too long",
-        ),
-        (
-            Failure::Forked("position 7".to_owned()),
-            503,
-            "history_forked",
-            false,
-            "jangbu repair fork",
-        ),
-        (
-            Failure::Defect("secret".to_owned()),
-            500,
-            "internal",
-            false,
-            "reference",
-        ),
-        (
-            Failure::PolicyRefused(rejected),
-            500,
-            "internal",
-            false,
-            "reference",
-        ),
-        (Failure::Revoked, 500, "internal", false, "reference"),
-    ] {
-        let (answered, problem, retried) = failing(failure.clone()).await;
-        assert_eq!(
-            (answered, problem["type"].as_str(), retried),
-            (status, Some(kind), retry),
-            "{failure:?}"
-        );
-        let detail = problem["detail"].as_str().unwrap();
-        assert!(
-            detail.contains(told) && !detail.contains("secret"),
-            "{detail}"
-        );
-    }
-}
-
-struct Panicking;
-
-impl Execute for Panicking {
-    fn submit(&self, _: Submission) -> Pending {
-        panic!("the cat sat on the ledger")
-    }
-}
-
-#[tokio::test]
-async fn a_panic_is_500_without_its_words_and_the_process_goes_on() {
-    let bed = Bed::with(Wishes {
-        execute: Some(Arc::new(Panicking)),
-        ..Wishes::default()
-    })
-    .await;
-    let ask = || {
-        bed.post("/commands/stock/tea/receive", &json!({ "quantity": 1 }))
-            .send()
-    };
-    for _ in 0..2 {
-        let problem = problem(ask().await.unwrap()).await;
-        assert_eq!(problem["type"], "internal");
-        assert!(!problem.to_string().contains("cat"));
     }
 }
 
