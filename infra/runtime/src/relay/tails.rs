@@ -115,6 +115,8 @@ struct Claim {
     event_id: Uuid,
     /// Of today's incarnation: only such a record can be a tail.
     today: bool,
+    /// Its key belongs into another partition.
+    astray: bool,
 }
 
 /// How far the rule has reached in a partition.
@@ -172,10 +174,12 @@ impl<'s> Scan<'s> {
         let stored = leadership.events_at(&positions).await?;
         for claim in claims {
             let there = stored.get(&claim.position).copied();
-            if there == Some(claim.event_id) {
-                self.follow(&claim);
-            } else {
+            if there != Some(claim.event_id) {
                 self.contradict(&claim, Kind::NotStored(there));
+            } else if claim.astray {
+                self.step_over(&claim);
+            } else {
+                self.follow(&claim);
             }
         }
         Ok(())
@@ -202,6 +206,9 @@ impl<'s> Scan<'s> {
             counter!(RELAY_STEPPED_OVER).increment(1);
             return None;
         }
+        let own_lane = self
+            .lanes
+            .route(&envelope.aggregate, envelope.id.as_bytes());
         let claim = Claim {
             lane,
             offset: record.offset,
@@ -209,24 +216,9 @@ impl<'s> Scan<'s> {
             previous,
             event_id: envelope.event_id,
             today: source.incarnation == self.us.source.incarnation,
+            astray: own_lane != Some(lane),
         };
         if !claim.today && self.is_history(&claim, source.incarnation) {
-            return None;
-        }
-        if self
-            .lanes
-            .route(&envelope.aggregate, envelope.id.as_bytes())
-            != Some(lane)
-        {
-            // Somebody copied a record of ours to where it does not belong. It is no part of this partition's tail.
-            tracing::warn!(
-                topic = &*record.at.topic,
-                partition = record.at.partition,
-                offset = record.offset,
-                position = claim.position,
-                "a record of ours stands in a partition that is not its own; it is stepped over"
-            );
-            counter!(RELAY_STEPPED_OVER).increment(1);
             return None;
         }
         Some(claim)
@@ -263,6 +255,19 @@ impl<'s> Scan<'s> {
             next: claim.offset + 1,
         };
         self.lanes.lanes[claim.lane].tail.push_back(standing);
+    }
+
+    /// Somebody copied a record of ours to where it does not belong: it is no part of this partition's tail.
+    fn step_over(&self, claim: &Claim) {
+        let at = &self.lanes.lanes[claim.lane].at;
+        tracing::warn!(
+            topic = &*at.topic,
+            partition = at.partition,
+            offset = claim.offset,
+            position = claim.position,
+            "a record of ours stands in a partition that is not its own; it is stepped over"
+        );
+        counter!(RELAY_STEPPED_OVER).increment(1);
     }
 
     fn contradict(&mut self, claim: &Claim, kind: Kind) {

@@ -113,6 +113,20 @@ async fn a_forged_huge_position_stops_the_relay_before_it_publishes() {
     relay.end().await;
 }
 
+/// Whatever its key says: it bears our name and is no event of ours.
+#[tokio::test(start_paused = true)]
+async fn a_forged_record_stops_the_relay_in_whichever_partition_it_stands() {
+    for further in 0..3 {
+        let (world, at, last) = published().await;
+        let place = world.place("stock", (at.partition + further) % 3);
+        put(&world, &place, &last, &[("ce_position", "4000000000")]);
+        let relay = world.relay();
+        let why = relay.stopped().await;
+        assert!(why.contains("position 4000000000"), "{why}");
+        relay.end().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_event_at_a_stored_position_stops_the_relay_and_both_are_told() {
     let (world, at, last) = published().await;
