@@ -151,6 +151,10 @@ impl Session {
         let mut next = pin!(self.subscriber.next(listen));
         // It is not asked again before it has answered: an adapter may lose what it was about to say.
         loop {
+            // What was heard in a history that is gone must not be acted on in another.
+            if state.is_of_another_history() {
+                return Ok(Told::Nothing);
+            }
             state.pump();
             tokio::select! {
                 biased;
