@@ -66,6 +66,18 @@ struct Inner {
     fallen: Option<Witness>,
 }
 
+impl Inner {
+    /// What is known of a history on first seeing it.
+    fn of(found: Found) -> Self {
+        Self {
+            source: Some(found.source),
+            incarnation: found.incarnation,
+            witness: found.newest,
+            fallen: None,
+        }
+    }
+}
+
 impl Known {
     pub(crate) fn new() -> Self {
         Self {
@@ -100,12 +112,7 @@ impl Known {
         }
         if found.incarnation > inner.incarnation {
             // The first connection; or somebody accepted a forked history: begin anew with it.
-            *inner = Inner {
-                source: Some(found.source),
-                incarnation: found.incarnation,
-                witness: found.newest,
-                fallen: None,
-            };
+            *inner = Inner::of(found);
             drop(inner);
             self.arrivals.send_replace(0);
             return Ok(Standing::AskAgain);
@@ -117,12 +124,7 @@ impl Known {
         }
         if found.incarnation < inner.incarnation && inner.fallen.is_none() {
             // An older backup than the last fork, and nothing we were told of it is gone: it is our store again.
-            *inner = Inner {
-                source: Some(found.source),
-                incarnation: found.incarnation,
-                witness: found.newest,
-                fallen: None,
-            };
+            *inner = Inner::of(found);
         }
         inner
             .fallen

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::bench::{Running, World, seen, take, topic_of};
-use crate::follow::{FollowError, FollowOptions, Following};
+use crate::follow::{Feed, FollowError, FollowOptions, Following};
 use crate::memory::log::{LogFate, LogFaults, LogOperation};
 use crate::ports::EventStore;
 
@@ -226,10 +226,8 @@ async fn a_restore_that_was_accepted_before_it_was_noticed_ends_feeds_too() {
     running.stop().await;
 }
 
-/// As the simulation found it: a view whose session broke with the restore takes its lease again, and its feed would
-/// begin with what is kept of the lost history, because the follower has not asked the store since.
-#[tokio::test(start_paused = true)]
-async fn what_is_kept_of_a_lost_history_is_not_handed_out_before_the_follower_notices() {
+/// A follower that has handed three events out and keeps them.
+async fn three_followed() -> (World, Running, Feed) {
     let world = World::new().await;
     let running = world.follow(FollowOptions::default());
     until(&running, |now| *now == Following::Log).await;
@@ -239,12 +237,25 @@ async fn what_is_kept_of_a_lost_history_is_not_handed_out_before_the_follower_no
         world.publish(position).await;
     }
     take(&mut feed, 3).await;
-    let follower = Arc::clone(&running.follower);
-    running.stop().await;
+    (world, running, feed)
+}
+
+/// The store is restored to before all of them, and goes on with one event.
+async fn another_history_begins(world: &World) {
     world.database.restore(0);
     world.database.repair_fork();
     world.forget_versions(&["a", "b", "c"]);
     world.receive("d", 1).await;
+}
+
+/// As the simulation found it: a view whose session broke with the restore takes its lease again, and its feed would
+/// begin with what is kept of the lost history, because the follower has not asked the store since.
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_a_lost_history_is_not_handed_out_before_the_follower_notices() {
+    let (world, running, _feed) = three_followed().await;
+    let follower = Arc::clone(&running.follower);
+    running.stop().await;
+    another_history_begins(&world).await;
     let handed = follower.subscribe(0).next_batch(10).await;
     assert!(matches!(handed, Err(FollowError::Forked)), "{handed:?}");
 }
@@ -252,19 +263,8 @@ async fn what_is_kept_of_a_lost_history_is_not_handed_out_before_the_follower_no
 /// As the simulation found it: nothing new comes by the log, and the store's head lies below what is kept.
 #[tokio::test(start_paused = true)]
 async fn a_history_shorter_than_the_lost_one_is_noticed_without_news() {
-    let world = World::new().await;
-    let running = world.follow(FollowOptions::default());
-    until(&running, |now| *now == Following::Log).await;
-    let mut feed = running.follower.subscribe(0);
-    for sku in ["a", "b", "c"] {
-        let position = world.receive(sku, 1).await;
-        world.publish(position).await;
-    }
-    take(&mut feed, 3).await;
-    world.database.restore(0);
-    world.database.repair_fork();
-    world.forget_versions(&["a", "b", "c"]);
-    world.receive("d", 1).await;
+    let (world, running, _feed) = three_followed().await;
+    another_history_begins(&world).await;
     let followed = async {
         loop {
             match running.follower.subscribe(0).next_batch(10).await {
