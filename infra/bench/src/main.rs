@@ -55,6 +55,9 @@ struct Args {
     /// A smoke run of under a minute, whose figures say little.
     #[arg(long)]
     quick: bool,
+    /// Only cases whose name contains this.
+    #[arg(long)]
+    case: Option<String>,
     /// Rounds of each side, in turn.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
@@ -106,7 +109,7 @@ async fn measure(args: &Args, plan: Plan, scenarios: &[Scenario], folder: &Path)
         plan,
         round: 0,
     };
-    let results = runner::run(&bench, scenarios).await;
+    let results = runner::run(&bench, scenarios, args.case.as_deref()).await;
     let report = Report {
         command: &command(),
         plan: &bench.plan,

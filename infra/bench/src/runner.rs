@@ -33,8 +33,8 @@ pub struct Results {
     pub took: Duration,
 }
 
-/// Runs scenarios one after the other.
-pub async fn run(bench: &Bench, scenarios: &[Scenario]) -> Results {
+/// Runs scenarios one after the other; of each only the cases whose name contains a text, if one is given.
+pub async fn run(bench: &Bench, scenarios: &[Scenario], only: Option<&str>) -> Results {
     let began = Instant::now();
     let mut results = Results::default();
     for (number, scenario) in scenarios.iter().enumerate() {
@@ -45,9 +45,11 @@ pub async fn run(bench: &Bench, scenarios: &[Scenario]) -> Results {
             scenarios.len(),
             began.elapsed().as_secs()
         );
+        let mut chosen = (scenario.cases)(&bench.plan);
+        chosen.retain(|case| only.is_none_or(|text| case.name.contains(text)));
         let mut cases = Vec::new();
         let ended = tokio::select! {
-            ended = run_cases(bench, (scenario.cases)(&bench.plan), &mut cases) => ended,
+            ended = run_cases(bench, chosen, &mut cases) => ended,
             interrupted = tokio::signal::ctrl_c() =>
                 interrupted.context("listen for Ctrl-C").and(Err(anyhow!("interrupted"))),
         };
