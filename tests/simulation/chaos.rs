@@ -73,7 +73,7 @@ fn retention(world: &World) {
 /// Somebody deletes a topic; it comes back empty.
 fn wipe(world: &World) {
     let topics = world.topics();
-    let topic = &topics[world.dice.index(topics.len())].topic;
+    let topic = &topics[world.dice.index(topics.len())];
     for at in world.log.places() {
         if *at.topic == **topic {
             world.history.note_damage(&at);

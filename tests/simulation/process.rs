@@ -97,7 +97,7 @@ impl Running {
             let until = cancel.clone();
             tasks.spawn(async move { reactor.run(until).await });
         }
-        let follower = Follower::new(store, Some(log), world.topics(), FollowOptions::default());
+        let follower = Follower::new(store, &FollowOptions::default());
         let options = ProjectOptions {
             batch_events: 7,
             build_batch_events: 11,

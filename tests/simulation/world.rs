@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jangbu_runtime::follow::FollowedTopic;
 use jangbu_runtime::memory::documents::MemoryDocuments;
 use jangbu_runtime::memory::leadership::MemoryLedger;
 use jangbu_runtime::memory::log::MemoryLog;
@@ -102,13 +101,10 @@ impl World {
         }
     }
 
-    pub(super) fn topics(&self) -> Vec<FollowedTopic> {
+    pub(super) fn topics(&self) -> Vec<String> {
         self.system
             .aggregates()
-            .map(|aggregate| FollowedTopic {
-                aggregate: aggregate.to_owned(),
-                topic: format!("{PREFIX}{aggregate}"),
-            })
+            .map(|aggregate| format!("{PREFIX}{aggregate}"))
             .collect()
     }
 }

@@ -119,8 +119,7 @@ fn view(health: &ViewHealth) -> Component {
 fn follower(following: &Following) -> Component {
     let (condition, text) = match following {
         Following::Starting => (Condition::Up, "has read nothing yet".to_owned()),
-        Following::Log => (Condition::Up, "follows the log".to_owned()),
-        Following::Store { why } => (Condition::Degraded, format!("follows the store: {why}")),
+        Following::Store => (Condition::Up, "follows the store".to_owned()),
         Following::Nothing { why } => (Condition::Degraded, format!("follows nothing: {why}")),
     };
     Component::new("follower", condition, text)

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use jangbu_kafka::Kafka;
 use jangbu_postgres::{Postgres, testing};
 use jangbu_runtime::execute::{Engine, EngineOptions};
-use jangbu_runtime::follow::{FollowOptions, FollowedTopic, Follower};
+use jangbu_runtime::follow::{FollowOptions, Follower};
 use jangbu_runtime::ports::{EventStore, SystemClock};
 use jangbu_runtime::project::{ProjectOptions, Projector, ViewHealth};
 use jangbu_runtime::react::{Dependencies, ReactOptions, Reactor};
@@ -101,16 +101,7 @@ impl Whole {
 
         self.start_policies(engine, &kafka, &prefix, &mut running, &cancel);
 
-        let followed = self.system.aggregates().map(|aggregate| FollowedTopic {
-            aggregate: aggregate.to_owned(),
-            topic: format!("{prefix}{aggregate}"),
-        });
-        let follower = Follower::new(
-            store.clone(),
-            Some(kafka),
-            followed.collect(),
-            FollowOptions::default(),
-        );
+        let follower = Follower::new(store.clone(), &FollowOptions::default());
         let views = self.system.views().to_vec();
         let projector = Projector::new(
             views,

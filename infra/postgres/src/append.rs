@@ -219,17 +219,30 @@ impl PostgresAppender {
             .bind(snapshot.number.cast_signed())
             .bind(RawJson(&snapshot.state));
         let statement = bind(statement, &batch, &root);
+        let history = self.store.shared.known().incarnation();
         let sent = self.send(statement).await?;
-        self.outcome(entries, sent)
+        self.outcome(entries, sent, history)
     }
 
-    fn outcome(&self, entries: &[Entry], sent: Sent) -> Result<FastOutcome, AppendError> {
+    /// `sent_to` is the history that was known when the batch went out: its events are of that one.
+    fn outcome(
+        &self,
+        entries: &[Entry],
+        sent: Sent,
+        sent_to: Option<Uuid>,
+    ) -> Result<FastOutcome, AppendError> {
         let Sent::Answer(row) = sent else {
             return Ok(FastOutcome::Failed);
         };
         // It is stored; an answer that cannot be read must not pass for one that says no.
         let appended = appended(&row).map_err(AppendError::Fatal)?;
         self.told(entries, appended.first);
+        if let Some(history) = sent_to {
+            let shared = &self.store.shared;
+            shared
+                .recent
+                .appended(history, &shared.names, entries, &appended);
+        }
         Ok(FastOutcome::Appended(appended))
     }
 }
@@ -243,8 +256,9 @@ impl Appender for PostgresAppender {
         let root = batch.root();
         let statement =
             bind(query(APPEND), &batch, &root).bind(Array(batch.unknown.iter().copied()));
+        let history = self.store.shared.known().incarnation();
         let sent = self.send(statement).await?;
-        self.outcome(entries, sent)
+        self.outcome(entries, sent, history)
     }
 
     async fn append_checked(&mut self, entries: &[Entry]) -> Result<Judged, AppendError> {

@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 use crate::postgres::Shared;
 use crate::session::Session;
 
-/// Between two announcements.
-const ANNOUNCE_PAUSE: Duration = Duration::from_millis(4);
+/// Between two announcements. The first after a pause goes at once.
+const ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 /// Between two looks at the head while nobody tells us: from busy to idle.
 const POLL_BUSY: Duration = Duration::from_millis(5);
 const POLL_IDLE: Duration = Duration::from_millis(200);

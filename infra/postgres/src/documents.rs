@@ -1,6 +1,7 @@
 //! The documents of views: a table per `(view, version)`, read together with its checkpoint in one statement.
 
 mod lease;
+mod marks;
 mod page;
 mod write;
 
@@ -19,6 +20,7 @@ use crate::envelope::{get, number, raw};
 use crate::error::{refused, store_error};
 use crate::migrate::view_columns;
 use crate::postgres::Postgres;
+pub(crate) use marks::Marks;
 
 /// Between two looks at a checkpoint somebody waits for: at first, and at most.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
@@ -154,18 +156,28 @@ impl Documents for Postgres {
         wait: Duration,
     ) -> Result<u64, StoreError> {
         let until = Instant::now() + wait;
-        let mut moved = self.shared.moved.subscribe();
+        let mut marks = self.shared.marks.listen();
         let mut pause = LOOK_AGAIN;
         loop {
-            moved.mark_unchanged();
-            let reached = self.position(view).await?;
-            if reached >= position || Instant::now() >= until {
+            // Of a view that is kept in this process nothing need be asked: each commit says how far it came.
+            let kept = marks.now(view);
+            let reached = match kept {
+                Some(reached) => reached,
+                None => self.position(view).await?,
+            };
+            if reached >= position {
                 return Ok(reached);
             }
-            // Woken at once by a commit in this process, soon by one in another.
-            let look_again = until.min(Instant::now() + pause);
+            let now = Instant::now();
+            if now >= until {
+                return self.position(view).await;
+            }
+            let look_again = match kept {
+                Some(_) => until,
+                None => until.min(now + pause),
+            };
             select(
-                std::pin::pin!(moved.changed()),
+                std::pin::pin!(marks.changed()),
                 std::pin::pin!(tokio::time::sleep_until(look_again)),
             )
             .await;
@@ -219,7 +231,7 @@ impl Documents for Postgres {
         .bind(view.shadow);
         session.execute("empty a view", from_zero).await?;
         session.commit().await?;
-        self.shared.moved.send_replace(());
+        self.shared.marks.tell();
         Ok(())
     }
 
@@ -236,7 +248,7 @@ impl Documents for Postgres {
             .row("take over", take_over)
             .await?;
         let taken = get(&row.ok_or_else(|| no_room(view))?, 0)?;
-        self.shared.moved.send_replace(());
+        self.shared.marks.tell();
         Ok(taken)
     }
 }

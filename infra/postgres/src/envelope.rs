@@ -40,6 +40,14 @@ impl Names {
         name
     }
 
+    /// The one copy of a name.
+    pub(crate) fn share(&self, name: &str) -> Arc<str> {
+        Self::shared(
+            &mut self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            name,
+        )
+    }
+
     /// Every row, its envelope beginning at column `from`.
     pub(crate) fn envelopes(
         &self,

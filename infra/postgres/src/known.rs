@@ -95,6 +95,12 @@ impl Known {
         self.inner().source.clone()
     }
 
+    /// Which history it is, as of the last connection.
+    pub(crate) fn incarnation(&self) -> Option<Uuid> {
+        let inner = self.inner();
+        inner.source.as_ref().map(|source| source.incarnation)
+    }
+
     /// What a new connection must find.
     pub(crate) fn ask(&self) -> Asked {
         let inner = self.inner();

@@ -24,6 +24,7 @@ mod error;
 
 mod migrate;
 mod verify;
+mod recent;
 mod repair;
 
 #[cfg(feature = "testing")]

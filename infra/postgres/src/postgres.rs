@@ -8,10 +8,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::arrivals;
+use crate::documents::Marks;
 use crate::envelope::Names;
 use crate::error::refused;
 use crate::known::Known;
 use crate::migrate::{check_name, lock_class};
+use crate::recent::Recent;
 use crate::session::{Door, options};
 use crate::sessions::Sessions;
 
@@ -68,8 +70,9 @@ pub(crate) struct Shared {
     pub(crate) check_everything: bool,
     pub(crate) announced: tokio::sync::watch::Sender<u64>,
     pub(crate) read_size: crate::store::ReadSize,
-    /// Told whenever a view's checkpoint moved in this process.
-    pub(crate) moved: tokio::sync::watch::Sender<()>,
+    /// How far the views are that this process keeps.
+    pub(crate) marks: Marks,
+    pub(crate) recent: Recent,
 }
 
 struct CloseGuard {
@@ -105,7 +108,8 @@ impl Postgres {
             check_everything: asked.check_everything,
             announced: tokio::sync::watch::Sender::new(0),
             read_size: crate::store::ReadSize::default(),
-            moved: tokio::sync::watch::Sender::new(()),
+            marks: Marks::default(),
+            recent: Recent::default(),
             schema: asked.schema,
         });
         let head = shared.head().await?;

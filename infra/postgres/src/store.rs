@@ -9,10 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use event_schemas::{Envelope, Source};
 use jangbu_runtime::ports::{
-    Appender, Arrivals, EventFilter, EventStore, Head, Identity, Load, Loaded, NewSnapshot,
+    Appender, Arrivals, EventFilter, EventStore, Head, Load, Loaded, NewSnapshot,
     StoreError, Stream, Turn,
 };
-use sqlx::postgres::PgRow;
 use sqlx::query;
 use uuid::Uuid;
 
@@ -130,28 +129,6 @@ impl Shared {
         }
     }
 
-    async fn identities(&self, after: u64, until: u64) -> Result<Vec<Identity>, StoreError> {
-        let mut session = self.reads.take().await?;
-        let identities = query(
-            "SELECT position, event_id, aggregate_type, aggregate_id FROM events
-            WHERE position > $1 AND position <= $2 ORDER BY position",
-        )
-        .bind(i64::try_from(after).unwrap_or(i64::MAX))
-        .bind(i64::try_from(until).unwrap_or(i64::MAX));
-        let rows = session
-            .rows("read which events stand where", identities)
-            .await?;
-        let identity = |row: &PgRow| {
-            let stream = Stream::new(get::<&str>(row, 2)?, get::<&str>(row, 3)?);
-            Ok(Identity {
-                position: number(row, 0)?,
-                event_id: get(row, 1)?,
-                stream,
-            })
-        };
-        rows.iter().map(identity).collect()
-    }
-
     async fn save_snapshots(&self, snapshots: &[NewSnapshot]) -> Result<(), StoreError> {
         let mut session = self.reads.take().await?;
         // A snapshot of events that a restore took away must not come back, nor an older one replace a newer.
@@ -212,12 +189,15 @@ impl EventStore for Postgres {
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError> {
+        let known = self.shared.known();
+        known.stands()?;
+        if let Some(history) = known.incarnation()
+            && let Some(events) = self.shared.recent.after(history, after, limit)
+        {
+            return Ok(events);
+        }
         let mut session = self.shared.reads.take().await?;
         self.shared.read_on(&mut session, after, limit).await
-    }
-
-    async fn identities(&self, after: u64, until: u64) -> Result<Vec<Identity>, StoreError> {
-        self.shared.identities(after, until).await
     }
 
     async fn search(

@@ -1,28 +1,22 @@
-//! The follower: puts the log's partitions back into the store's one order, once per process, for whoever asks.
+//! The follower: the newest events in the store's one order, read once per process for whoever asks.
 //!
-//! Positions are dense, so anybody can: every partition is read and 1, 2, 3 … handed out. What the log does not bring in
-//! time, or what it brings and the store does not confirm, is read from the store. Start, catch-up, rebuild, repair and
-//! live are one path: a [`Feed`] reads the store until it reaches the part that is kept here, and takes over from there.
-//!
-//! Nothing that stands in a topic is believed. A record counts only if the store holds that event, of that aggregate, at
-//! that position (asked for a whole run of records at once), and if it stands in the partition of its key, where the
-//! event's own record comes before any copy made of it.
+//! It follows the store, not the log: what a topic brings would count only once the store had confirmed it, and that
+//! question costs as much as reading the events (`docs/decisions/0006-views-follow-the-store.md`). Start, catch-up,
+//! rebuild and live are one path: a [`Feed`] reads the store until it reaches the part that is kept here, and takes over
+//! from there.
 
 mod backoff;
 mod feed;
 mod read;
-mod intake;
-mod reorder;
 mod ring;
 mod tail;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::ports::{EventStore, Log, StoreError};
+use crate::ports::{EventStore, StoreError};
 
 pub(crate) use backoff::Backoff;
 pub use feed::{Feed, FollowError};
@@ -37,8 +31,6 @@ pub struct FollowOptions {
     pub kept_events: usize,
     /// And at most so many bytes of them.
     pub kept_bytes: usize,
-    /// A position that does not come from the log within this time is read from the store.
-    pub patience: Duration,
 }
 
 impl Default for FollowOptions {
@@ -46,18 +38,8 @@ impl Default for FollowOptions {
         Self {
             kept_events: 16_384,
             kept_bytes: 64 << 20,
-            patience: Duration::from_secs(1),
         }
     }
-}
-
-/// One topic of the store, and the aggregate whose events are in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FollowedTopic {
-    /// The aggregate's name.
-    pub aggregate: String,
-    /// The topic's full name.
-    pub topic: String,
 }
 
 /// Where the newest events come from just now.
@@ -65,13 +47,8 @@ pub struct FollowedTopic {
 pub enum Following {
     /// Nothing was read yet.
     Starting,
-    /// From the log, as it should be.
-    Log,
-    /// From the store, as the log does not bring them.
-    Store {
-        /// Why.
-        why: String,
-    },
+    /// From the store, as it should be.
+    Store,
     /// From nowhere: the store gives no answer, or another history.
     Nothing {
         /// Why.
@@ -82,28 +59,17 @@ pub enum Following {
 /// Follows one store for a whole process.
 pub struct Follower {
     store: Arc<dyn EventStore>,
-    log: Option<Arc<dyn Log>>,
-    topics: Vec<FollowedTopic>,
-    options: FollowOptions,
     ring: Arc<Ring>,
     following: watch::Sender<Following>,
 }
 
 impl Follower {
-    /// A follower of a store by its topics; without a log it follows the store alone. It does nothing until it is run.
+    /// A follower of a store. It does nothing until it is run.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn EventStore>,
-        log: Option<Arc<dyn Log>>,
-        topics: Vec<FollowedTopic>,
-        options: FollowOptions,
-    ) -> Arc<Self> {
+    pub fn new(store: Arc<dyn EventStore>, options: &FollowOptions) -> Arc<Self> {
         let ring = Arc::new(Ring::new(options.kept_events, options.kept_bytes));
         Arc::new(Self {
             store,
-            log,
-            topics,
-            options,
             ring,
             following: watch::Sender::new(Following::Starting),
         })

@@ -82,10 +82,6 @@ pub const REFILLED: &str = "jangbu_policy_refilled_events_total";
 
 /// The newest position handed out to views.
 pub const FOLLOW_POSITION: &str = "jangbu_follow_position";
-/// Events that the log did not bring in time.
-pub const FOLLOW_REFILLED: &str = "jangbu_follow_refilled_total";
-/// Records in our topics that are none of our events.
-pub const FOLLOW_DROPPED: &str = "jangbu_follow_dropped_total";
 
 /// A view's checkpoint.
 pub const VIEW_POSITION: &str = "jangbu_view_position";
@@ -261,18 +257,6 @@ pub const ALL: &[Definition] = &[
         shape: Shape::Gauge,
         unit: Unit::Count,
         description: "newest position of the store that is handed out to views",
-    },
-    Definition {
-        name: FOLLOW_REFILLED,
-        shape: Shape::Counter,
-        unit: Unit::Count,
-        description: "events read from the store because the log did not bring them in time",
-    },
-    Definition {
-        name: FOLLOW_DROPPED,
-        shape: Shape::Counter,
-        unit: Unit::Count,
-        description: "records in our topics that are none of our events [reason]",
     },
     Definition {
         name: VIEW_POSITION,

@@ -10,7 +10,7 @@ use jangbu_http::{Http, HttpOptions, ServeOptions, check_listen_address, router,
 use jangbu_kafka::Kafka;
 use jangbu_postgres::Postgres;
 use jangbu_runtime::execute::{Engine, EngineOptions};
-use jangbu_runtime::follow::{FollowOptions, FollowedTopic, Follower};
+use jangbu_runtime::follow::{FollowOptions, Follower};
 use jangbu_runtime::ports::{Clock, EventStore, SystemClock};
 use jangbu_runtime::project::{ProjectOptions, Projector};
 use jangbu_runtime::react::{Dependencies, ReactOptions, Reactor};
@@ -237,20 +237,7 @@ impl Base {
     }
 
     fn start_views(&self, stage: &mut Stage) {
-        let topics = self
-            .system
-            .aggregates()
-            .map(|aggregate| FollowedTopic {
-                aggregate: aggregate.to_owned(),
-                topic: format!("{}{aggregate}", self.prefix),
-            })
-            .collect();
-        let follower = Follower::new(
-            self.store.clone(),
-            Some(self.kafka.clone()),
-            topics,
-            FollowOptions::default(),
-        );
+        let follower = Follower::new(self.store.clone(), &FollowOptions::default());
         let projector = Projector::new(
             self.system.views().to_vec(),
             self.store.clone(),

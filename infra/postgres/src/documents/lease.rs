@@ -18,9 +18,27 @@ use crate::session::Session;
 const PENS: usize = 4;
 
 struct PostgresLease {
-    store: Postgres,
     session: Session,
     room: Arc<Room>,
+    held: Held,
+}
+
+/// The view that is kept here, for as long as the lease is.
+struct Held {
+    store: Postgres,
+    view: ViewDefinition,
+}
+
+impl Held {
+    fn reached(&self, position: u64) {
+        self.store.shared.marks.reached(&self.view, position);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.store.shared.marks.let_go(&self.view);
+    }
 }
 
 /// Takes the lease, if nobody has it.
@@ -54,10 +72,16 @@ pub(super) async fn take(
         .await?
         .ok_or_else(|| no_room(view))?;
     let room = Arc::new(Room::of(view, get(&row, 0)?)?);
-    Ok(Some(Box::new(PostgresLease {
+    // What a crash takes is folded again: documents and checkpoint go together, so nobody need wait for the disk.
+    session.command("SET synchronous_commit = off").await?;
+    let held = Held {
         store: store.clone(),
+        view: view.clone(),
+    };
+    Ok(Some(Box::new(PostgresLease {
         session,
         room,
+        held,
     })))
 }
 
@@ -102,7 +126,7 @@ impl Lease for PostgresLease {
     async fn commit(&mut self, from: u64, to: u64, changes: &[Change]) -> Result<(), LeaseError> {
         let written = self.room.commit(&mut self.session, from, to, changes).await;
         held(written.map_err(|error| lost_or(&self.session, error))?)?;
-        self.store.shared.moved.send_replace(());
+        self.held.reached(to);
         Ok(())
     }
 
@@ -121,9 +145,9 @@ impl Lease for PostgresLease {
     async fn pens(&mut self, count: usize) -> Result<Vec<Box<dyn Pen>>, LeaseError> {
         let mut pens: Vec<Box<dyn Pen>> = Vec::new();
         for _ in 0..count.min(PENS) {
-            let session = self.store.shared.door.open().await?;
+            let session = self.held.store.shared.door.open().await?;
             pens.push(Box::new(PostgresPen {
-                _shared: Arc::clone(&self.store.shared),
+                _shared: Arc::clone(&self.held.store.shared),
                 session,
                 room: Arc::clone(&self.room),
             }));

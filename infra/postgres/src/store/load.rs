@@ -8,7 +8,8 @@ use crate::array::Array;
 use crate::envelope::{envelope_columns, get, number, raw};
 use crate::postgres::Shared;
 
-// Three kinds of rows, each beginning with kind and place: v, where an aggregate stands; s, its snapshot; e, an event.
+// Three kinds of rows, each beginning with kind and place: s, an aggregate's snapshot; e, an event; v, where it stands,
+// only for who has a state already: that may be of more than the store has.
 // LATERAL … LIMIT and ORDER BY keep every look-up an index scan, whatever the planner thinks of the numbers.
 const LOAD: &str = concat!(
     "WITH asked AS MATERIALIZED (
@@ -30,6 +31,7 @@ const LOAD: &str = concat!(
         WHERE e.aggregate_type = a.aggregate_type AND e.aggregate_id = a.aggregate_id
         ORDER BY e.sequence DESC LIMIT 1
     ) AS v
+    WHERE a.schema IS NULL
     UNION ALL
     SELECT 's', s.place, s.version, NULL, NULL, NULL, NULL, NULL, NULL, s.state, NULL, NULL, NULL, NULL
     FROM snapshot s
@@ -90,8 +92,10 @@ impl Shared {
             ("v", _) => into.version = number(row, 2)?,
             ("s", LoadFrom::Scratch { schema }) => {
                 let state = bytes::Bytes::copy_from_slice(raw(row, 9)?);
+                let version = number(row, 2)?;
+                into.version = into.version.max(version);
                 into.snapshot = Some(Snapshot {
-                    version: number(row, 2)?,
+                    version,
                     state,
                     schema,
                 });

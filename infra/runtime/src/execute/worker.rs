@@ -1,6 +1,6 @@
 //! A worker: owns a share of the aggregates, decides their commands in arrival order, and answers their callers.
 //!
-//! It never waits for the store itself: loads, turns and handlers that look outside run beside it, and their results
+//! It never stops for the store: loads, turns and handlers that look outside run beside it, and their results
 //! come back as messages. What it decides goes to the batcher; what the store says comes back as notes.
 
 mod deciding;
@@ -12,6 +12,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -58,8 +59,9 @@ pub(super) struct Worker {
     stirred: Vec<usize>,
     /// Slots to be loaded with the next query.
     cold: Vec<usize>,
-    loads_under_way: usize,
-    /// Loads, turns and handlers beside the worker; they die with it.
+    /// The query that is under way. The worker drives it itself: a task of its own would be woken in vain twice.
+    load: Option<BoxFuture<'static, Done>>,
+    /// Turns and handlers beside the worker; they die with it.
     beside: JoinSet<Done>,
     outcomes: hearing::Outcomes,
 }
@@ -75,7 +77,7 @@ impl Worker {
             outbox: Vec::new(),
             stirred: Vec::new(),
             cold: Vec::new(),
-            loads_under_way: 0,
+            load: None,
             beside: JoinSet::new(),
             outcomes: hearing::Outcomes::default(),
         }
@@ -97,7 +99,11 @@ impl Worker {
                         self.hear(note);
                     }
                 }
-                Some(done) = self.beside.join_next() => self.finish(done),
+                done = under_way(&mut self.load) => {
+                    self.load = None;
+                    self.finish(done);
+                }
+                Some(done) = self.beside.join_next() => self.ended(done),
                 () = closing.cancelled(), if drain_until.is_none() => {
                     self.parts.submissions.close();
                     drain_until = Some(Instant::now() + self.parts.shared.options.drain);
@@ -177,7 +183,7 @@ impl Worker {
             // A batcher that is gone was cancelled with the engine: nobody waits for it.
             let _ = self.parts.to_batcher.send(std::mem::take(&mut self.outbox));
         }
-        self.start_loads();
+        self.start_load();
     }
 
     /// Takes a slot as far as it can go just now.
@@ -257,6 +263,13 @@ impl Worker {
         self.outcomes
             .count(&caller.submission.stream.aggregate, &outcome);
         caller.hear(outcome);
+    }
+}
+
+async fn under_way(load: &mut Option<BoxFuture<'static, Done>>) -> Done {
+    match load {
+        Some(load) => load.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -53,7 +53,7 @@ impl StoreReader {
     }
 
     /// An answer counts only if it is of the history that is followed: a restore may have been accepted in between.
-    fn same_history(&self) -> Result<(), FollowError> {
+    pub(crate) fn same_history(&self) -> Result<(), FollowError> {
         if self.store.source() == self.source {
             return Ok(());
         }

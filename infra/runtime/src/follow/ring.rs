@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event_schemas::{Envelope, Source};
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use crate::bell::Bell;
 
@@ -121,13 +120,6 @@ impl Ring {
         kept.last = 0;
         drop(kept);
         self.tell();
-    }
-
-    /// The event at a position, if it is still kept.
-    pub(super) fn event_id(&self, position: u64) -> Option<Uuid> {
-        let kept = self.kept();
-        let index = kept.index_of(position)?;
-        kept.events.get(index).map(|event| event.event_id)
     }
 
     /// At most `most` events after a position, and about as many bytes; at least one if there is any. What is kept counts

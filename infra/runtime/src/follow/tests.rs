@@ -1,7 +1,7 @@
-//! The follower on the memory store and log.
+//! The follower on the memory store.
 
 pub(crate) mod bench;
 
 mod live;
-mod lies;
+mod restores;
 mod storm;

@@ -101,18 +101,6 @@ pub struct EventFilter {
     pub until: Option<u64>,
 }
 
-/// Which event stands at a position, and of which aggregate it is: enough to tell a record that was stored from one that
-/// only says so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Where.
-    pub position: u64,
-    /// Which event.
-    pub event_id: Uuid,
-    /// Whose.
-    pub stream: Stream,
-}
-
 /// Why the store gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -182,18 +170,6 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// Events after a position, in order, at most `limit` of them.
     async fn read(&self, after: u64, limit: usize) -> Result<Vec<Envelope>, StoreError>;
-
-    /// Which events stand after a position up to `until`, in order. Cheaper than reading them, where an adapter says how.
-    async fn identities(&self, after: u64, until: u64) -> Result<Vec<Identity>, StoreError> {
-        let limit = usize::try_from(until.saturating_sub(after)).unwrap_or(usize::MAX);
-        let events = self.read(after, limit).await?;
-        let identity = |event: Envelope| Identity {
-            position: event.position,
-            event_id: event.event_id,
-            stream: Stream::new(event.aggregate, event.id),
-        };
-        Ok(events.into_iter().map(identity).collect())
-    }
 
     /// Events after a position that a filter lets through, in order, at most `limit`; and the position up to which
     /// the store was looked through (pass it as `after` to go on).

@@ -1,6 +1,6 @@
 //! Folding a batch of events, and finding the one event that cannot be folded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,9 +20,18 @@ pub(super) struct Stop {
 /// Events that were decoded, up to the first that could not be.
 pub(super) struct Heard<'v> {
     pub(super) batch: Box<dyn Batch + 'v>,
+    /// The documents they touch.
+    pub(super) keys: BTreeSet<String>,
     /// So many events are in the batch, or passed over.
     pub(super) count: usize,
     pub(super) stop: Option<Stop>,
+}
+
+impl Heard<'_> {
+    /// Nothing is to be written but that the view has seen them.
+    pub(super) fn touches_nothing(&self) -> bool {
+        self.keys.is_empty() && self.stop.is_none()
+    }
 }
 
 /// Decodes events.
@@ -32,7 +41,14 @@ pub(super) fn hear<'v>(view: &'v dyn Projection, events: &[Arc<Envelope>]) -> He
     loop {
         let mut batch = view.batch();
         match hear_all(&mut *batch, &events[..count]) {
-            Ok(()) => return Heard { batch, count, stop },
+            Ok(()) => {
+                return Heard {
+                    keys: batch.keys(),
+                    batch,
+                    count,
+                    stop,
+                };
+            }
             // Part of the failed event may be in the batch: hear those before it once more.
             Err((at, why)) => {
                 let position = events[at].position;

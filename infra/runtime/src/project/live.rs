@@ -1,4 +1,4 @@
-//! Following live: every event goes in at once; a checkpoint over events that the view does not hear may wait for company.
+//! Following live: every event goes in at once; a checkpoint over events that touch no document may wait for company.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ProjectOptions;
-use super::fold::Stop;
+use super::fold::{Stop, hear};
 use super::health::{Sign, ViewState};
 use super::write::Writer;
 use crate::follow::{Feed, FollowError};
@@ -83,14 +83,14 @@ impl Live<'_> {
                 events = self.feed.next_batch(most) => {
                     let events = events?;
                     let begun = Instant::now();
-                    let heard = events.iter().any(|event| self.view.hears(&event.aggregate));
-                    if !heard && !self.was_stopped {
+                    let heard = hear(self.view, &events);
+                    if heard.touches_nothing() && !self.was_stopped {
                         self.sign.passed(events.len());
                         let quiet = self.options.quiet_checkpoint_after;
                         quiet_until.get_or_insert_with(|| Instant::now() + quiet);
                         continue;
                     }
-                    let stop = self.writer.apply(self.view, &events).await?;
+                    let stop = self.writer.write(self.view, &events, heard).await?;
                     if let Some(stop) = stop {
                         return Err(LiveEnd::Stopped(stop));
                     }

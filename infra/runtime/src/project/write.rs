@@ -7,7 +7,7 @@ use event_schemas::Envelope;
 use futures::future::try_join_all;
 use kernel::{Change, Found, Projection};
 
-use super::fold::{Stop, fold, fold_singly, hear};
+use super::fold::{Heard, Stop, fold, fold_singly, hear};
 use crate::partition::partition_of;
 use crate::ports::{Lease, LeaseError, Pen};
 
@@ -52,11 +52,20 @@ impl Writer {
         view: &dyn Projection,
         events: &[Arc<Envelope>],
     ) -> Result<Option<Stop>, LeaseError> {
+        self.write(view, events, hear(view, events)).await
+    }
+
+    /// The same with what was heard of them.
+    pub(super) async fn write(
+        &mut self,
+        view: &dyn Projection,
+        events: &[Arc<Envelope>],
+        heard: Heard<'_>,
+    ) -> Result<Option<Stop>, LeaseError> {
         let Some(last) = events.last() else {
             return Ok(None);
         };
-        let heard = hear(view, events);
-        let keys = heard.batch.keys();
+        let keys = heard.keys;
         let found = self.documents(&keys).await?;
         let (changes, stop) = match fold(heard.batch, found) {
             Ok(changes) => (changes, heard.stop),

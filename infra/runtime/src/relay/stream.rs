@@ -260,7 +260,7 @@ impl<'s> Stream<'s> {
         let wants_more = self.batch.peek().is_none() && !self.window.is_full();
         let mut until = Instant::now() + LOOK_UP_EVERY;
         if wants_more {
-            until = until.min(self.poll.next());
+            until = until.min(self.poll.next(*self.arrivals.borrow(), self.read));
         }
         if !self.is_saved || !self.window.is_empty() {
             until = until.min(self.saved_at + SAVE_EVERY);

@@ -14,9 +14,6 @@ use crate::system::{Decided, Instance};
 
 /// Aggregates in one query.
 const LOADED_AT_ONCE: usize = 512;
-/// Queries of one worker at a time; what comes meanwhile goes with the next. A second one would make the first smaller
-/// and take the store's time from appending.
-const LOADS_UNDER_WAY: usize = 1;
 
 /// What was done beside the worker. `began` is the slot's number then; another one by now: it counts no more.
 pub(super) enum Done {
@@ -38,30 +35,31 @@ pub(super) enum Done {
 }
 
 impl Worker {
-    /// Starts queries for the aggregates that are wanted, as many as may run.
-    pub(super) fn start_loads(&mut self) {
-        while !self.cold.is_empty() && self.loads_under_way < LOADS_UNDER_WAY {
-            let count = self.cold.len().min(LOADED_AT_ONCE);
-            let numbers: Vec<usize> = self.cold.drain(..count).collect();
-            let mut wanted = Vec::with_capacity(count);
-            let mut began = Vec::with_capacity(count);
-            for number in &numbers {
-                let slot = self.cache.slot(*number);
-                slot.number = slot.speculation.number();
-                began.push((*number, slot.number));
-                wanted.push((scratch(slot), Arc::clone(&slot.kind)));
-            }
-            let store = Arc::clone(&self.parts.store);
-            self.loads_under_way += 1;
-            self.beside.spawn(async move {
-                let fetched = load::load(store, wanted).await;
-                let results = began
-                    .into_iter()
-                    .zip(fetched)
-                    .map(|((slot, began), fetched)| (slot, began, fetched));
-                Done::Loaded(results.collect())
-            });
+    /// Starts a query for the aggregates that are wanted, unless one is under way: what comes meanwhile goes with the
+    /// next. A second one would make the first smaller and take the store's time from appending.
+    pub(super) fn start_load(&mut self) {
+        if self.cold.is_empty() || self.load.is_some() {
+            return;
         }
+        let count = self.cold.len().min(LOADED_AT_ONCE);
+        let numbers: Vec<usize> = self.cold.drain(..count).collect();
+        let mut wanted = Vec::with_capacity(count);
+        let mut began = Vec::with_capacity(count);
+        for number in &numbers {
+            let slot = self.cache.slot(*number);
+            slot.number = slot.speculation.number();
+            began.push((*number, slot.number));
+            wanted.push((scratch(slot), Arc::clone(&slot.kind)));
+        }
+        let store = Arc::clone(&self.parts.store);
+        self.load = Some(Box::pin(async move {
+            let fetched = load::load(store, wanted).await;
+            let results = began
+                .into_iter()
+                .zip(fetched)
+                .map(|((slot, began), fetched)| (slot, began, fetched));
+            Done::Loaded(results.collect())
+        }));
     }
 
     /// Another process fights for this aggregate: take turns, from the load to the batch's answer.
@@ -102,17 +100,19 @@ impl Worker {
         }
     }
 
-    pub(super) fn finish(&mut self, done: Result<Done, JoinError>) {
-        let done = match done {
-            Ok(done) => done,
-            // Loads and turns do not panic, and handlers are caught; the callers hear by their deadlines.
+    pub(super) fn ended(&mut self, done: Result<Done, JoinError>) {
+        match done {
+            Ok(done) => self.finish(done),
+            // Turns do not panic, and handlers are caught; the callers hear by their deadlines.
             Err(error) => {
-                return tracing::error!(%error, "work beside the engine's worker ended without a result");
+                tracing::error!(%error, "work beside the engine's worker ended without a result");
             }
-        };
+        }
+    }
+
+    pub(super) fn finish(&mut self, done: Done) {
         match done {
             Done::Loaded(results) => {
-                self.loads_under_way -= 1;
                 for (number, began, fetched) in results {
                     self.fetched(number, began, fetched);
                 }

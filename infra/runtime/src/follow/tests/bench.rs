@@ -1,4 +1,4 @@
-//! The test bench: a store, a log with the records of its events, and followers. Everything turns on a seed.
+//! The test bench: a store, what somebody appends to it, and followers. Nothing of it turns on the time of day.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,23 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use event_schemas::cloud_event::{Headers, names};
 use event_schemas::stock::StockReceived;
 use event_schemas::{Envelope, EventList, Quantity, StockEvent};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::follow::{Feed, FollowOptions, FollowedTopic, Follower};
-use crate::memory::log::MemoryLog;
-use crate::memory::store::{MemoryDatabase, MemoryStore, NoFaults};
-use crate::partition::partition_of;
-use crate::ports::{
-    Clock, Entry, EventStore, FastOutcome, Log, NewEvent, Stream, TopicPartition, TopicSpec,
-};
-
-pub(crate) const PARTITIONS: u32 = 3;
-pub(crate) const AGGREGATES: [&str; 2] = ["stock", "till"];
+use crate::follow::{Feed, FollowOptions, Follower, Following};
+use crate::memory::store::{Faults, MemoryDatabase, MemoryStore, NoFaults};
+use crate::ports::{Clock, Entry, EventStore, FastOutcome, NewEvent, Stream};
 
 /// Ids and time that only count.
 #[derive(Default)]
@@ -38,14 +30,12 @@ impl Clock for Counting {
     }
 }
 
-/// A store and its log; whoever publishes is the test.
+/// A store, and a process that appends to it.
 pub(crate) struct World {
-    pub(crate) clock: Arc<Counting>,
+    clock: Arc<Counting>,
     pub(crate) database: MemoryDatabase,
     pub(crate) store: Arc<MemoryStore>,
-    pub(crate) log: MemoryLog,
     versions: Mutex<BTreeMap<Stream, u64>>,
-    previous: Mutex<BTreeMap<TopicPartition, u64>>,
 }
 
 pub(crate) struct Running {
@@ -55,22 +45,14 @@ pub(crate) struct Running {
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = Arc::new(Counting::default());
         let database = MemoryDatabase::new("mall", clock.clone());
-        let log = MemoryLog::new();
-        let topics = topics().into_iter().map(|followed| TopicSpec {
-            name: followed.topic,
-            partitions: PARTITIONS,
-        });
-        log.create(&topics.collect::<Vec<_>>()).await.unwrap();
         Self {
             store: MemoryStore::connect(&database, Arc::new(NoFaults)),
             clock,
             database,
-            log,
             versions: Mutex::default(),
-            previous: Mutex::default(),
         }
     }
 
@@ -142,93 +124,39 @@ impl World {
             .await
     }
 
-    /// What was restored away is not known of aggregates any more.
-    pub(crate) fn forget_versions(&self, ids: &[&str]) {
-        let mut versions = self.versions.lock().unwrap();
-        versions.retain(|stream, _| !ids.contains(&&*stream.id));
+    /// An operator accepts what a restore left; whoever appends goes on from there.
+    pub(crate) async fn accept_fork(&self) {
+        self.database.repair_fork();
+        let left = self.events().await.into_iter().map(|event| {
+            let stream = Stream::new(event.aggregate, event.id);
+            (stream, event.sequence)
+        });
+        // Later events overwrite what earlier ones said.
+        *self.versions.lock().unwrap() = left.collect();
     }
 
     pub(crate) async fn events(&self) -> Vec<Envelope> {
         self.store.read(0, usize::MAX).await.unwrap()
     }
 
-    pub(crate) async fn event(&self, position: u64) -> Envelope {
-        self.store.read(position - 1, 1).await.unwrap().remove(0)
+    /// A follower in the process that appends.
+    pub(crate) fn follow(&self, options: &FollowOptions) -> Running {
+        Running::start(self.store.clone(), options)
     }
 
-    /// Where the relay would put an event.
-    pub(crate) fn place(&self, event: &Envelope) -> TopicPartition {
-        TopicPartition {
-            topic: topic_of(&event.aggregate).into(),
-            partition: partition_of(event.id.as_bytes(), PARTITIONS),
-        }
-    }
-
-    /// The relay's work, for one event.
-    pub(crate) async fn publish(&self, position: u64) {
-        let event = self.event(position).await;
-        let at = self.place(&event);
-        let previous = self.previous.lock().unwrap().insert(at.clone(), position);
-        let previous = previous
-            .filter(|previous| *previous < position)
-            .unwrap_or(0);
-        self.put(&at, &event, previous, &[]);
-    }
-
-    /// Puts the record of an event somewhere, with some headers said otherwise.
-    pub(crate) fn put(
+    /// A follower in a process of its own, with what goes wrong between it and the store.
+    pub(crate) fn follow_elsewhere(
         &self,
-        at: &TopicPartition,
-        event: &Envelope,
-        previous: u64,
-        said: &[(&str, &str)],
-    ) {
-        let mut headers = Headers::new();
-        let pairs = headers.write(event, &self.store.source(), previous);
-        let mut pairs = pairs.to_vec();
-        for (name, value) in said {
-            match pairs.iter_mut().find(|(known, _)| known == name) {
-                Some(pair) => pair.1 = value,
-                None => pairs.push((name, value)),
-            }
-        }
-        let payload = std::str::from_utf8(&event.payload).unwrap();
-        self.log.put(at, Some(&event.id), Some(payload), &pairs);
-    }
-
-    /// A record in everything like the event's, but for what it says.
-    pub(crate) fn forge(&self, event: &Envelope, pieces: u64, event_id: Uuid) {
-        let forged = Envelope {
-            payload: format!(r#"{{"quantity":{pieces}}}"#).into(),
-            event_id,
-            ..event.clone()
-        };
-        self.put(&self.place(event), &forged, event.position - 1, &[]);
-    }
-
-    pub(crate) fn forge_position(&self, event: &Envelope, position: u64) {
-        let position = position.to_string();
-        self.put(
-            &self.place(event),
-            event,
-            0,
-            &[(names::POSITION, &position)],
-        );
-    }
-
-    pub(crate) fn follow(&self, options: FollowOptions) -> Running {
-        let log: Arc<dyn Log> = Arc::new(self.log.clone());
-        Running::start(self.store.clone(), Some(log), options)
+        faults: Arc<dyn Faults>,
+        options: &FollowOptions,
+    ) -> Running {
+        Running::start(MemoryStore::connect(&self.database, faults), options)
     }
 }
 
 impl Running {
-    pub(crate) fn start(
-        store: Arc<dyn EventStore>,
-        log: Option<Arc<dyn Log>>,
-        options: FollowOptions,
-    ) -> Self {
-        let follower = Follower::new(store, log, topics(), options);
+    fn start(store: Arc<MemoryStore>, options: &FollowOptions) -> Self {
+        let follower = Follower::new(store, options);
         let cancel = CancellationToken::new();
         let task = tokio::spawn({
             let (follower, cancel) = (follower.clone(), cancel.clone());
@@ -241,26 +169,28 @@ impl Running {
         }
     }
 
+    /// Waits until the follower says so. The clock is paused: the limit is met only where it never will.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Following) -> bool) {
+        let mut following = self.follower.following();
+        let wait = following.wait_for(|now| wanted(now));
+        tokio::time::timeout(Duration::from_secs(120), wait)
+            .await
+            .expect("it comes to that")
+            .unwrap();
+    }
+
+    pub(crate) async fn until_it_follows(&self) {
+        self.until(|now| *now == Following::Store).await;
+    }
+
     pub(crate) async fn stop(self) {
         self.cancel.cancel();
         self.task.await.unwrap();
     }
 }
 
-pub(crate) fn topics() -> Vec<FollowedTopic> {
-    let topic = |aggregate: &str| FollowedTopic {
-        aggregate: aggregate.to_owned(),
-        topic: topic_of(aggregate),
-    };
-    AGGREGATES.into_iter().map(topic).collect()
-}
-
-pub(crate) fn topic_of(aggregate: &str) -> String {
-    format!("test.{aggregate}")
-}
-
 /// So many events of a feed. The clock is paused, so the limit is only met where nothing more will ever come.
-pub(crate) async fn take(feed: &mut Feed, count: usize) -> Vec<Arc<Envelope>> {
+pub(crate) async fn take(feed: &mut Feed, count: usize) -> Vec<Envelope> {
     let mut events = Vec::new();
     while events.len() < count {
         let batch = tokio::time::timeout(
@@ -272,19 +202,7 @@ pub(crate) async fn take(feed: &mut Feed, count: usize) -> Vec<Arc<Envelope>> {
             .expect("the feed goes on")
             .expect("the store is well");
         assert!(!batch.is_empty());
-        events.extend(batch);
+        events.extend(batch.into_iter().map(Arc::unwrap_or_clone));
     }
     events
-}
-
-/// What a view can see of events.
-pub(crate) fn seen<'e>(
-    events: impl IntoIterator<Item = &'e Envelope>,
-) -> Vec<(u64, Uuid, String, String, String)> {
-    let seen = |event: &Envelope| {
-        let payload = String::from_utf8(event.payload.to_vec()).unwrap();
-        let (name, id) = (event.name.to_string(), event.id.clone());
-        (event.position, event.event_id, id, name, payload)
-    };
-    events.into_iter().map(seen).collect()
 }

@@ -1,334 +1,280 @@
-//! Start, catch-up, live, and what happens when the log is late or away: one path.
+//! Start, catch-up, live, and a store that is away or slow: one path.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::bench::{Running, World, seen, take, topic_of};
-use crate::follow::{Feed, FollowError, FollowOptions, Following};
-use crate::memory::log::{LogFate, LogFaults, LogOperation};
+use super::bench::{World, take};
+use crate::follow::{FollowOptions, Follower, Following};
+use crate::memory::store::{Fate, Faults, NoFaults, Operation};
 use crate::ports::EventStore;
 
-/// Until the follower says so.
-async fn until(running: &Running, wanted: impl Fn(&Following) -> bool) {
-    let mut following = running.follower.following();
-    let wait = following.wait_for(wanted);
-    tokio::time::timeout(Duration::from_secs(120), wait)
-        .await
-        .expect("it comes to that")
-        .unwrap();
+/// Nothing was waited for: no timer of the follower is as short.
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// More events than are read at once.
+const BURST: usize = 2_500;
+
+/// Counts what the store is asked; every answer takes so long.
+#[derive(Default)]
+struct Asked {
+    times: watch::Sender<u64>,
+    answer_after: Duration,
+}
+
+impl Asked {
+    fn times(&self) -> u64 {
+        *self.times.borrow()
+    }
+}
+
+impl Faults for Asked {
+    fn fate(&self, _: Operation) -> Fate {
+        self.times.send_modify(|times| *times += 1);
+        Fate {
+            answer_delay: self.answer_after,
+            ..Fate::default()
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_feed_has_what_was_stored_before_it_and_what_comes_after() {
-    let world = World::new().await;
+    let world = World::new();
     for sku in ["a", "b", "c"] {
         world.receive(sku, 1).await;
     }
-    let running = world.follow(FollowOptions::default());
+    let running = world.follow(&FollowOptions::default());
     let mut feed = running.follower.subscribe(0);
-    take(&mut feed, 3).await;
-    until(&running, |now| *now == Following::Log).await;
-    let begun = Instant::now();
-    // Partitions in the wrong order: the later event is in the log first.
+    let mut heard = take(&mut feed, 3).await;
+    running.until_it_follows().await;
     for sku in ["a", "b", "c", "d"] {
         world.receive(sku, 2).await;
     }
-    for position in [7, 6, 5, 4] {
-        world.publish(position).await;
-    }
-    let events = take(&mut feed, 4).await;
-    let stored = world.events().await;
-    assert_eq!(
-        seen(events.iter().map(|event| &**event)),
-        seen(&stored[3..])
-    );
-    assert!(
-        begun.elapsed() < FollowOptions::default().patience,
-        "nothing was waited for"
-    );
+    heard.extend(take(&mut feed, 4).await);
+    assert_eq!(heard, world.events().await);
+    let mut late = running.follower.subscribe(2);
+    assert_eq!(take(&mut late, 5).await, heard[2..]);
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_log_does_not_bring_in_time_is_read_from_the_store() {
-    let world = World::new().await;
-    let running = world.follow(FollowOptions::default());
-    until(&running, |now| *now == Following::Log).await;
+async fn what_another_process_stores_is_heard_at_once() {
+    let world = World::new();
+    let running = world.follow_elsewhere(Arc::new(NoFaults), &FollowOptions::default());
+    running.until_it_follows().await;
     let mut feed = running.follower.subscribe(0);
-    world.receive("a", 1).await;
-    world.receive("b", 1).await;
-    world.publish(2).await;
-    let begun = Instant::now();
-    take(&mut feed, 2).await;
-    let waited = begun.elapsed();
-    assert!(
-        waited >= Duration::from_secs(1) && waited < Duration::from_secs(2),
-        "{waited:?}"
-    );
-
-    // From now on the log is known to be behind: the store is read at once, until the log has caught up.
-    until(&running, |now| matches!(now, Following::Store { .. })).await;
-    let begun = Instant::now();
-    world.receive("c", 1).await;
-    take(&mut feed, 1).await;
-    assert!(
-        begun.elapsed() < Duration::from_millis(50),
-        "{:?}",
-        begun.elapsed()
-    );
-    world.publish(3).await;
-    until(&running, |now| *now == Following::Log).await;
-    running.stop().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_a_log_the_store_is_followed() {
-    let world = World::new().await;
-    let running = Running::start(world.store.clone(), None, FollowOptions::default());
-    let mut feed = running.follower.subscribe(0);
-    let begun = Instant::now();
     for pieces in 1..=5 {
+        let begun = Instant::now();
         world.receive("a", pieces).await;
         take(&mut feed, 1).await;
+        let waited = begun.elapsed();
+        assert!(waited < AT_ONCE, "{waited:?}");
+        // However long nothing happens in between.
+        tokio::time::sleep(Duration::from_millis(1_700)).await;
     }
-    assert!(begun.elapsed() < Duration::from_secs(1));
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deleted_topic_that_comes_back_is_followed_again() {
-    let world = World::new().await;
-    let running = world.follow(FollowOptions::default());
-    until(&running, |now| *now == Following::Log).await;
-    let mut feed = running.follower.subscribe(0);
-    world.receive("a", 1).await;
-    world.publish(1).await;
-    take(&mut feed, 1).await;
-
-    world.log.delete(&topic_of("stock"));
-    world.log.break_connections();
-    world.receive("a", 2).await;
-    take(&mut feed, 1).await;
-    until(&running, |now| matches!(now, Following::Store { .. })).await;
-
-    let spec = crate::ports::TopicSpec {
-        name: topic_of("stock"),
-        partitions: super::bench::PARTITIONS,
+async fn what_is_new_is_read_once_for_all_feeds() {
+    let world = World::new();
+    let asked = Arc::new(Asked::default());
+    // Room for a few events; more than that go through.
+    let options = FollowOptions {
+        kept_bytes: 1_500,
+        ..FollowOptions::default()
     };
-    crate::ports::Log::create(&world.log, &[spec])
-        .await
-        .unwrap();
-    // Sooner or later the log is opened anew, and what it brings then counts.
-    for pieces in 0.. {
-        let position = world.receive("a", pieces + 1).await;
-        world.publish(position).await;
-        take(&mut feed, 1).await;
-        if *running.follower.following().borrow() == Following::Log {
-            break;
+    let running = world.follow_elsewhere(asked.clone(), &options);
+    running.until_it_follows().await;
+    let mut feeds = [0; 5].map(|after| running.follower.subscribe(after));
+    for pieces in 1..=20 {
+        let before = asked.times();
+        world.receive("a", pieces).await;
+        for feed in &mut feeds {
+            take(feed, 1).await;
         }
-        assert!(pieces < 100, "the log is never followed again");
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(asked.times(), before + 1);
     }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_is_heard_to_its_end_at_once() {
+    let world = World::new();
+    let running = world.follow_elsewhere(Arc::new(NoFaults), &FollowOptions::default());
+    running.until_it_follows().await;
+    let mut feed = running.follower.subscribe(0);
+    for _ in 0..BURST {
+        world.append_untold("a").await;
+    }
+    let begun = Instant::now();
+    world.receive("a", 1).await;
+    let heard = take(&mut feed, BURST + 1).await;
+    let waited = begun.elapsed();
+    assert!(waited < AT_ONCE, "{waited:?}");
+    assert_eq!(heard, world.events().await);
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_feed_goes_back_to_the_store() {
-    let world = World::new().await;
+    let few = FollowOptions {
+        kept_events: 4,
+        ..FollowOptions::default()
+    };
+    let small = FollowOptions {
+        kept_bytes: 1_500,
+        ..FollowOptions::default()
+    };
+    for options in [few, small] {
+        let world = World::new();
+        let asked = Arc::new(Asked::default());
+        let running = world.follow_elsewhere(asked.clone(), &options);
+        running.until_it_follows().await;
+        let (mut quick, mut slow) = (running.follower.subscribe(0), running.follower.subscribe(0));
+        for _ in 0..20 {
+            world.receive("a", 1).await;
+            take(&mut quick, 1).await;
+        }
+        let before = asked.times();
+        assert_eq!(take(&mut slow, 20).await, world.events().await);
+        assert!(asked.times() > before, "not all of them were kept");
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_is_kept_is_left_to_the_feeds_and_nothing_is_passed_over() {
+    let world = World::new();
+    let asked = Arc::new(Asked::default());
     let options = FollowOptions {
         kept_events: 4,
         ..FollowOptions::default()
     };
-    let running = world.follow(options);
-    until(&running, |now| *now == Following::Log).await;
-    let (mut quick, mut slow) = (running.follower.subscribe(0), running.follower.subscribe(0));
-    for _ in 0..20 {
-        let position = world.receive("a", 1).await;
-        world.publish(position).await;
-        take(&mut quick, 1).await;
+    let running = world.follow_elsewhere(asked.clone(), &options);
+    running.until_it_follows().await;
+    let mut feed = running.follower.subscribe(0);
+    for _ in 0..BURST {
+        world.append_untold("a").await;
     }
-    let events = take(&mut slow, 20).await;
-    assert_eq!(
-        seen(events.iter().map(|event| &**event)),
-        seen(&world.events().await)
-    );
+    let before = asked.times();
+    let position = world.receive("a", 1).await;
+    tokio::time::sleep(AT_ONCE).await;
+    assert_eq!(running.follower.newest(), Some(position));
+    assert_eq!(asked.times(), before + 1, "only where the store ends");
+    world.receive("a", 2).await;
+    assert_eq!(take(&mut feed, BURST + 2).await, world.events().await);
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_nobody_told_us_of_is_found() {
-    let world = World::new().await;
-    let running = world.follow(FollowOptions::default());
-    until(&running, |now| *now == Following::Log).await;
+async fn a_commit_nobody_told_us_of_is_found_and_told_to_whoever_waits_for_arrivals() {
+    let world = World::new();
+    let running = world.follow(&FollowOptions::default());
+    running.until_it_follows().await;
     let mut feed = running.follower.subscribe(0);
+    let arrivals = world.store.arrivals();
     world.append_untold("a").await;
     take(&mut feed, 1).await;
+    assert_eq!(*arrivals.borrow(), 1);
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_restore_feeds_end_and_a_new_one_follows_the_new_history() {
-    let world = World::new().await;
-    let running = world.follow(FollowOptions::default());
-    let mut feed = running.follower.subscribe(0);
-    for sku in ["a", "b", "c"] {
-        let position = world.receive(sku, 1).await;
-        world.publish(position).await;
-    }
-    take(&mut feed, 3).await;
-    world.database.restore(1);
-    until(&running, |now| matches!(now, Following::Nothing { .. })).await;
-    let ended = feed.next_batch(10).await;
-    assert!(matches!(ended, Err(FollowError::Forked)), "{ended:?}");
-
-    world.database.repair_fork();
-    world.forget_versions(&["b", "c"]);
-    until(&running, |now| *now == Following::Log).await;
-    let mut feed = running.follower.subscribe(1);
-    let position = world.receive("d", 7).await;
-    assert_eq!(position, 2);
-    // Records of the history that is gone are still there, and more of them may come.
-    world.publish(2).await;
-    let events = take(&mut feed, 1).await;
-    assert_eq!(
-        seen(events.iter().map(|event| &**event)),
-        seen(&world.events().await[1..])
-    );
-    running.stop().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_restore_that_was_accepted_before_it_was_noticed_ends_feeds_too() {
-    let world = World::new().await;
-    let running = world.follow(FollowOptions::default());
-    let mut feed = running.follower.subscribe(0);
-    for sku in ["a", "b", "c"] {
-        let position = world.receive(sku, 1).await;
-        world.publish(position).await;
-    }
-    take(&mut feed, 3).await;
-    world.database.restore(1);
-    world.database.repair_fork();
-    world.forget_versions(&["b", "c"]);
-    for sku in ["d", "e", "f", "g"] {
-        world.receive(sku, 1).await;
-    }
-    let ended = tokio::time::timeout(Duration::from_secs(60), feed.next_batch(10)).await;
-    assert!(matches!(ended, Ok(Err(FollowError::Forked))), "{ended:?}");
-    let mut feed = running.follower.subscribe(0);
-    let events = take(&mut feed, 5).await;
-    assert_eq!(
-        seen(events.iter().map(|event| &**event)),
-        seen(&world.events().await)
-    );
-    running.stop().await;
-}
-
-/// A follower that has handed three events out and keeps them.
-async fn three_followed() -> (World, Running, Feed) {
-    let world = World::new().await;
-    let running = world.follow(FollowOptions::default());
-    until(&running, |now| *now == Following::Log).await;
-    let mut feed = running.follower.subscribe(0);
-    for sku in ["a", "b", "c"] {
-        let position = world.receive(sku, 1).await;
-        world.publish(position).await;
-    }
-    take(&mut feed, 3).await;
-    (world, running, feed)
-}
-
-/// The store is restored to before all of them, and goes on with one event.
-async fn another_history_begins(world: &World) {
-    world.database.restore(0);
-    world.database.repair_fork();
-    world.forget_versions(&["a", "b", "c"]);
-    world.receive("d", 1).await;
-}
-
-/// As the simulation found it: a view whose session broke with the restore takes its lease again, and its feed would
-/// begin with what is kept of the lost history, because the follower has not asked the store since.
-#[tokio::test(start_paused = true)]
-async fn what_is_kept_of_a_lost_history_is_not_handed_out_before_the_follower_notices() {
-    let (world, running, _feed) = three_followed().await;
-    let follower = Arc::clone(&running.follower);
-    running.stop().await;
-    another_history_begins(&world).await;
-    let handed = follower.subscribe(0).next_batch(10).await;
-    assert!(matches!(handed, Err(FollowError::Forked)), "{handed:?}");
-}
-
-/// As the simulation found it: nothing new comes by the log, and the store's head lies below what is kept.
-#[tokio::test(start_paused = true)]
-async fn a_history_shorter_than_the_lost_one_is_noticed_without_news() {
-    let (world, running, _feed) = three_followed().await;
-    another_history_begins(&world).await;
-    let followed = async {
-        loop {
-            match running.follower.subscribe(0).next_batch(10).await {
-                Ok(events) => return events,
-                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
-            }
-        }
+async fn a_position_that_is_told_and_not_stored_is_not_followed() {
+    let world = World::new();
+    let options = FollowOptions {
+        kept_events: 4,
+        ..FollowOptions::default()
     };
-    let events = tokio::time::timeout(Duration::from_secs(60), followed).await;
-    assert_eq!(events.expect("it is noticed")[0].id, "d");
+    let running = world.follow(&options);
+    running.until_it_follows().await;
+    let mut feed = running.follower.subscribe(0);
+    for told in [3, 1_000_000] {
+        world.store.announce(told);
+        tokio::time::sleep(AT_ONCE).await;
+        assert_eq!(running.follower.newest(), Some(0), "told of {told}");
+    }
+    world.receive("a", 1).await;
+    assert_eq!(take(&mut feed, 1).await, world.events().await);
+    running.stop().await;
+}
+
+/// As a review found it: the news came between the store's answer where it ends and its arrival here, was taken for
+/// what the answer had said already, and the event was found by the next question only, two seconds later.
+#[tokio::test(start_paused = true)]
+async fn news_that_crosses_the_answer_where_the_store_ends_counts() {
+    let world = World::new();
+    let asked = Arc::new(Asked {
+        answer_after: Duration::from_millis(100),
+        ..Asked::default()
+    });
+    let running = world.follow_elsewhere(asked.clone(), &FollowOptions::default());
+    running.until_it_follows().await;
+    let mut feed = running.follower.subscribe(0);
+    // Nothing happens, so the next thing that is asked is where the store ends.
+    asked.times.subscribe().changed().await.unwrap();
+    tokio::time::sleep(asked.answer_after / 2).await;
+    let begun = Instant::now();
+    world.receive("a", 1).await;
+    take(&mut feed, 1).await;
+    let waited = begun.elapsed();
+    assert!(waited < asked.answer_after * 2, "{waited:?}");
+    running.stop().await;
+}
+
+/// A store that is there, or not.
+#[derive(Default)]
+struct Away(AtomicBool);
+
+impl Faults for Away {
+    fn fate(&self, _: Operation) -> Fate {
+        Fate {
+            fails: self.0.load(Ordering::Relaxed),
+            ..Fate::default()
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_was_away_is_followed_again() {
+    let world = World::new();
+    let away = Arc::new(Away::default());
+    let running = world.follow_elsewhere(away.clone(), &FollowOptions::default());
+    running.until_it_follows().await;
+    let mut feed = running.follower.subscribe(0);
+    world.receive("a", 1).await;
+    let mut heard = take(&mut feed, 1).await;
+
+    away.0.store(true, Ordering::Relaxed);
+    for sku in ["a", "b", "c"] {
+        world.receive(sku, 2).await;
+    }
+    running
+        .until(|now| matches!(now, Following::Nothing { .. }))
+        .await;
+    away.0.store(false, Ordering::Relaxed);
+    heard.extend(take(&mut feed, 3).await);
+    assert_eq!(heard, world.events().await);
+    running.until_it_follows().await;
+
+    let begun = Instant::now();
+    world.receive("d", 3).await;
+    take(&mut feed, 1).await;
+    assert!(begun.elapsed() < AT_ONCE, "it is told of what comes again");
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_feed_needs_no_follower_to_run() {
-    let world = World::new().await;
-    let follower = crate::follow::Follower::new(
-        world.store.clone() as Arc<dyn EventStore>,
-        None,
-        Vec::new(),
-        FollowOptions::default(),
-    );
+    let world = World::new();
+    let follower = Follower::new(world.store.clone(), &FollowOptions::default());
     let mut feed = follower.subscribe(0);
     world.receive("a", 1).await;
     take(&mut feed, 1).await;
     let (events, _) = tokio::join!(take(&mut feed, 1), world.receive("a", 2));
     assert_eq!(events[0].position, 2);
-}
-
-/// A broker that is not there: every question takes long and is not answered.
-struct Gone;
-
-impl LogFaults for Gone {
-    fn fate(&self, _: LogOperation) -> LogFate {
-        LogFate {
-            delay: Duration::from_secs(20),
-            fails: true,
-            ..LogFate::default()
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_broker_that_does_not_answer_holds_nothing_up() {
-    let world = World::new().await;
-    let log = world.log.with_faults(Arc::new(Gone));
-    let store = world.store.clone();
-    let running = Running::start(store, Some(Arc::new(log)), FollowOptions::default());
-    let mut feed = running.follower.subscribe(0);
-    for pieces in 1..=200 {
-        let begun = Instant::now();
-        world.receive("a", pieces).await;
-        take(&mut feed, 1).await;
-        assert!(
-            begun.elapsed() < Duration::from_millis(20),
-            "{:?}",
-            begun.elapsed()
-        );
-        tokio::time::sleep(Duration::from_millis(700)).await;
-    }
-    let following = running.follower.following().borrow().clone();
-    assert!(
-        matches!(following, Following::Store { .. }),
-        "{following:?}"
-    );
-    running.stop().await;
 }

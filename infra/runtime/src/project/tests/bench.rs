@@ -13,12 +13,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use crate::follow::tests::bench::World;
-use crate::follow::tests::bench::topics;
 use crate::follow::{FollowOptions, Follower};
 use crate::memory::documents::MemoryDocuments;
-use crate::memory::log::MemoryLog;
 use crate::memory::store::{MemoryStore, NoFaults};
-use crate::ports::{Documents, Log, Query, ViewDefinition};
+use crate::ports::{Documents, Query, ViewDefinition};
 use crate::project::{ProjectOptions, Projector, ViewHealth, ViewState, definition_of};
 
 /// So many pieces empty a shelf: its document is deleted.
@@ -75,8 +73,7 @@ pub(super) type Shelves = BTreeMap<String, Value>;
 pub(super) async fn receive_some(world: &World, count: u64) {
     for number in 1..=count {
         let pieces = if number % 7 == 0 { 13 } else { number };
-        let position = world.receive(&format!("s{}", number % 5), pieces).await;
-        world.publish(position).await;
+        world.receive(&format!("s{}", number % 5), pieces).await;
     }
 }
 
@@ -160,9 +157,16 @@ impl Process {
         options: ProjectOptions,
     ) -> Self {
         let store = MemoryStore::connect(&world.database, Arc::new(NoFaults));
-        let log: MemoryLog = world.log.clone();
-        let log: Arc<dyn Log> = Arc::new(log);
-        let follower = Follower::new(store, Some(log), topics(), FollowOptions::default());
+        Self::start_on(store, documents, views, options)
+    }
+
+    pub(super) fn start_on(
+        store: Arc<MemoryStore>,
+        documents: MemoryDocuments,
+        views: &[Arc<dyn Projection>],
+        options: ProjectOptions,
+    ) -> Self {
+        let follower = Follower::new(store, &FollowOptions::default());
         let projector = Projector::new(
             views.to_vec(),
             Arc::new(documents),

@@ -54,7 +54,7 @@ async fn attempt(world: &World, documents: &MemoryDocuments, options: &ProjectOp
 }
 
 async fn dies_everywhere(done_all_the_same: bool) {
-    let world = World::new().await;
+    let world = World::new();
     for number in 1..=40 {
         // Deleted and filled again, so that a tombstone that is missing would be seen.
         let pieces = if number % 3 == 0 { 13 } else { number };
@@ -99,7 +99,7 @@ async fn a_builder_may_die_after_any_step() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_may_be_cancelled_anywhere_and_begun_again() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     for number in 1..=30 {
         world

@@ -18,7 +18,7 @@ fn held(process: &Process) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn two_processes_share_the_views_and_one_takes_all_when_the_other_dies() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let views: Vec<Arc<dyn Projection>> = NAMES.iter().map(|name| shelves(name, 1)).collect();
     let start = |seed| Process::start(&world, documents.clone(), &views, small_steps(seed));
@@ -43,7 +43,7 @@ async fn two_processes_share_the_views_and_one_takes_all_when_the_other_dies() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_whose_sessions_broke_goes_on() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("one", 1);
     let process = Process::start(

@@ -11,7 +11,7 @@ use crate::project::{ViewState, definition_of};
 
 #[tokio::test(start_paused = true)]
 async fn an_event_is_in_the_view_at_once() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let process = Process::start(
@@ -27,7 +27,6 @@ async fn an_event_is_in_the_view_at_once() {
     for pieces in 1..=5 {
         let begun = Instant::now();
         let position = world.receive("s1", pieces).await;
-        world.publish(position).await;
         reach(&documents, &*view, position).await;
         assert!(
             begun.elapsed() < Duration::from_millis(2),
@@ -41,7 +40,7 @@ async fn an_event_is_in_the_view_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_checkpoint_moves_over_events_that_the_view_does_not_hear() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let process = Process::start(
@@ -57,11 +56,9 @@ async fn the_checkpoint_moves_over_events_that_the_view_does_not_hear() {
     for _ in 0..20 {
         let begun = Instant::now();
         let position = world.ring("t1").await;
-        world.publish(position).await;
         let others = async {
             for _ in 0..5 {
-                let position = world.ring("t2").await;
-                world.publish(position).await;
+                world.ring("t2").await;
                 tokio::time::sleep(Duration::from_millis(3)).await;
             }
         };
@@ -77,7 +74,7 @@ async fn the_checkpoint_moves_over_events_that_the_view_does_not_hear() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_ends_in_order_leaves_nothing_undone() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     for round in 0..3 {
@@ -100,7 +97,7 @@ async fn a_process_that_ends_in_order_leaves_nothing_undone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_view_that_is_ahead_of_a_restored_store_stops_and_says_so() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let process = Process::start(

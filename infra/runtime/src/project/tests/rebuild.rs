@@ -28,7 +28,7 @@ fn job(world: &World, documents: &MemoryDocuments, version: u32) -> Rebuild {
 
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_beside_live_traffic_gives_identical_documents_and_shows_nothing_half_built() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let process = Process::start(
@@ -88,7 +88,7 @@ async fn a_rebuild_beside_live_traffic_gives_identical_documents_and_shows_nothi
 
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_repairs_what_was_wrong_and_ends_a_stop() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let old = fragile("shelves");
     let process = Process::start(
@@ -119,7 +119,7 @@ async fn a_rebuild_repairs_what_was_wrong_and_ends_a_stop() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_that_cannot_be_finished_leaves_everything_as_it_was() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let process = Process::start(
@@ -162,7 +162,7 @@ async fn a_rebuild_that_cannot_be_finished_leaves_everything_as_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn one_rebuilds_at_a_time() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     receive_some(&world, 50).await;
     let (first, second) = (job(&world, &documents, 1), job(&world, &documents, 1));
@@ -181,7 +181,7 @@ async fn one_rebuilds_at_a_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shadow_is_the_same_fold_however_it_was_built() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     receive_some(&world, 120).await;
     for (pens, batch) in [(1, 1), (1, 1_000), (2, 9), (5, 3)] {

@@ -24,7 +24,7 @@ async fn status(documents: &MemoryDocuments, view: &dyn Projection) -> ViewStatu
 }
 
 async fn stops_at_twelve(options: ProjectOptions, before: bool) {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let (weak, strong) = (fragile("weak"), shelves("strong", 1));
     let views = [weak.clone(), strong.clone()];
@@ -89,7 +89,7 @@ async fn so_it_does_while_the_view_is_built_by_several_pens() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_this_binary_cannot_read_stops_the_views_that_hear_it() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let process = Process::start(
@@ -118,7 +118,7 @@ async fn an_event_that_this_binary_cannot_read_stops_the_views_that_hear_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_document_that_is_no_longer_of_the_views_shape_stops_it_at_the_event_that_needs_it() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let definition = definition_of(&*view);
@@ -161,7 +161,7 @@ async fn a_document_that_is_no_longer_of_the_views_shape_stops_it_at_the_event_t
 
 #[tokio::test(start_paused = true)]
 async fn an_operator_may_skip_the_event_and_nothing_else() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let weak = fragile("weak");
     let process = Process::start(
@@ -196,7 +196,7 @@ async fn an_operator_may_skip_the_event_and_nothing_else() {
 
 #[tokio::test(start_paused = true)]
 async fn an_old_binary_leaves_the_view_to_a_new_one() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let old: Arc<dyn Projection> = fragile("weak");
     let new = shelves("weak", 1);

@@ -1,6 +1,7 @@
-//! Everything at once, by a seed: processes that die, sessions that break, answers that are lost, logs that misbehave.
+//! Everything at once, by a seed: processes that die, sessions that break, answers that are lost, a store that is
+//! away.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,10 +10,9 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::bench::{Process, World, is_exact, reach, shelves, small_steps};
-use crate::follow::tests::bench::topic_of;
 use crate::memory::documents::MemoryDocuments;
-use crate::memory::store::{Fate, Faults, Operation};
-use crate::ports::{Documents, TopicPartition};
+use crate::memory::store::{Fate, Faults, MemoryStore, Operation};
+use crate::ports::Documents;
 use crate::project::{ProjectOptions, Rebuild, definition_of, rebuild};
 
 const SEEDS: u64 = 40;
@@ -46,7 +46,6 @@ struct Storm {
     documents: MemoryDocuments,
     views: Vec<Arc<dyn Projection>>,
     processes: Vec<Option<Process>>,
-    pending: BTreeMap<TopicPartition, VecDeque<u64>>,
     /// How far each view was when it was last looked at: it never goes back.
     seen: BTreeMap<(&'static str, u32), u64>,
 }
@@ -55,11 +54,10 @@ impl Storm {
     async fn new(seed: u64) -> Self {
         let mut storm = Self {
             random: SmallRng::seed_from_u64(seed),
-            world: World::new().await,
+            world: World::new(),
             documents: MemoryDocuments::new(),
             views: vec![shelves("one", 1), shelves("two", 1), shelves("two", 2)],
             processes: vec![None, None],
-            pending: BTreeMap::new(),
             seen: BTreeMap::new(),
         };
         for view in &storm.views {
@@ -93,18 +91,18 @@ impl Storm {
 
     async fn step(&mut self) {
         match self.random.random_range(0..100) {
-            0..40 => self.append().await,
-            40..65 => self.publish().await,
-            65..67 => self.publish_again(),
-            67..68 => self.pending.clear(),
-            68..69 => self.world.log.wipe(&topic_of("stock")),
-            69..71 => self.documents.break_sessions(),
-            71..74 => {
+            0..55 => self.append().await,
+            55..60 => {
+                // Another process dies before it tells anybody.
+                self.world.append_untold("s0").await;
+            }
+            60..62 => self.documents.break_sessions(),
+            62..65 => {
                 let which = self.random.random_range(0..self.processes.len());
                 self.restart(which).await;
             }
-            74..75 => self.rebuild().await,
-            75..90 => {
+            65..66 => self.rebuild().await,
+            66..85 => {
                 let which = self.random.random_range(0..self.views.len());
                 let view = self.views[which].clone();
                 self.look(&view).await;
@@ -118,7 +116,7 @@ impl Storm {
 
     async fn append(&mut self) {
         let id = format!("s{}", self.random.random_range(0..6));
-        let position = match self.random.random_range(0..10) {
+        match self.random.random_range(0..10) {
             0..3 => self.world.ring(&id).await,
             3 => self.world.receive(&id, 13).await,
             _ => {
@@ -127,29 +125,6 @@ impl Storm {
                     .await
             }
         };
-        let place = self.world.place(&self.world.event(position).await);
-        self.pending.entry(place).or_default().push_back(position);
-    }
-
-    async fn publish(&mut self) {
-        let mut queues: Vec<_> = self
-            .pending
-            .values_mut()
-            .filter(|queue| !queue.is_empty())
-            .collect();
-        if !queues.is_empty() {
-            let which = self.random.random_range(0..queues.len());
-            let position = queues[which].pop_front().unwrap();
-            self.world.publish(position).await;
-        }
-    }
-
-    fn publish_again(&mut self) {
-        let places = self.world.log.places();
-        let place = &places[self.random.random_range(0..places.len())];
-        for record in self.world.log.records(place).iter().rev().take(3).rev() {
-            self.world.log.put_again(record);
-        }
     }
 
     /// A process dies, in order or not, and another is started.
@@ -162,8 +137,9 @@ impl Storm {
             }
         }
         let seed = self.random.random();
-        let unreliable = Unreliable(Mutex::new(SmallRng::seed_from_u64(seed)));
-        let documents = self.documents.connect(Arc::new(unreliable));
+        let unreliable = Arc::new(Unreliable(Mutex::new(SmallRng::seed_from_u64(seed))));
+        let documents = self.documents.connect(unreliable.clone());
+        let store = MemoryStore::connect(&self.world.database, unreliable);
         let options = ProjectOptions {
             batch_events: self.random.random_range(1..30),
             build_pens: self.random.random_range(1..4),
@@ -172,7 +148,7 @@ impl Storm {
         // An old binary knows the first version of the second view only.
         let known = if self.random.random_bool(0.3) { 2 } else { 3 };
         let known = if which == 0 { 3 } else { known };
-        let process = Process::start(&self.world, documents, &self.views[..known], options);
+        let process = Process::start_on(store, documents, &self.views[..known], options);
         self.processes[which] = Some(process);
     }
 

@@ -11,7 +11,7 @@ use crate::project::{Freshness, ProjectOptions, ViewError, ViewState, Views};
 
 #[tokio::test(start_paused = true)]
 async fn a_new_version_takes_over_when_it_is_not_behind_and_readers_never_go_back() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let (one, two) = (shelves("shelves", 1), shelves("shelves", 2));
     let old = Process::start(
@@ -33,8 +33,7 @@ async fn a_new_version_takes_over_when_it_is_not_behind_and_readers_never_go_bac
     let mut last = 0;
     let mut versions = BTreeSet::new();
     for round in 0.. {
-        let position = world.receive("s1", 1).await;
-        world.publish(position).await;
+        world.receive("s1", 1).await;
         let version = views.serving("shelves").await.unwrap().version();
         let read = views
             .get("shelves", "s1", Freshness::default())
@@ -65,7 +64,7 @@ async fn a_new_version_takes_over_when_it_is_not_behind_and_readers_never_go_bac
 
 #[tokio::test(start_paused = true)]
 async fn a_rolled_back_binary_reads_its_own_version_and_does_not_take_over() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let (one, two) = (shelves("shelves", 1), shelves("shelves", 2));
     receive_some(&world, 20).await;
@@ -104,7 +103,7 @@ async fn a_rolled_back_binary_reads_its_own_version_and_does_not_take_over() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_reads_a_first_version_before_it_is_built() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     receive_some(&world, 100).await;

@@ -12,7 +12,7 @@ use crate::project::{Freshness, ViewError, ViewState, Views};
 
 #[tokio::test(start_paused = true)]
 async fn who_wrote_reads_it() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let process = Process::start(
@@ -27,9 +27,10 @@ async fn who_wrote_reads_it() {
     let views = Views::new(&[view], Arc::new(documents), world.store.clone());
     for pieces in 1..=5_u64 {
         let position = world.receive("s1", pieces).await;
-        let reading = views.get("shelves", "s1", Freshness::new(Some(position), None));
-        let (read, ()) = tokio::join!(reading, world.publish(position));
-        let read = read.unwrap();
+        let read = views
+            .get("shelves", "s1", Freshness::new(Some(position), None))
+            .await
+            .unwrap();
         assert!(read.position >= position);
         let shelf: serde_json::Value = serde_json::from_slice(&read.value.unwrap()).unwrap();
         assert_eq!(shelf["events"].as_array().unwrap().len() as u64, pieces);
@@ -39,7 +40,7 @@ async fn who_wrote_reads_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_waits_no_longer_than_it_says_and_hears_how_far_the_view_is() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let process = Process::start(
@@ -91,7 +92,7 @@ async fn a_reader_waits_no_longer_than_it_says_and_hears_how_far_the_view_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_position_that_is_not_stored_is_refused_at_once() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = shelves("shelves", 1);
     let views = Views::new(&[view], Arc::new(documents), world.store.clone());
@@ -118,7 +119,7 @@ async fn a_position_that_is_not_stored_is_refused_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_view_is_said_to_be_unknown() {
-    let world = World::new().await;
+    let world = World::new();
     let views = Views::new(
         &[shelves("shelves", 1)],
         Arc::new(MemoryDocuments::new()),
@@ -134,7 +135,7 @@ async fn an_unknown_view_is_said_to_be_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stopped_view_says_so_to_readers() {
-    let world = World::new().await;
+    let world = World::new();
     let documents = MemoryDocuments::new();
     let view = fragile("shelves");
     let process = Process::start(

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// After a wave the next one waits so long for each of its events, but not longer than this: under load events go out
+/// together, as every record that travels alone costs its broker as much as a hundred together. A lone event goes at once.
+const PACE: Duration = Duration::from_millis(4);
+const PACE_AT_MOST: Duration = Duration::from_millis(20);
 /// After something came, more is likely.
 const BUSY: Duration = Duration::from_millis(5);
 /// Long after.
@@ -12,6 +16,8 @@ const IDLE: Duration = Duration::from_millis(200);
 pub(super) struct Poll {
     every: Duration,
     next: Instant,
+    /// The next wave goes no sooner.
+    paced_until: Instant,
     /// A head that was announced and could not be read: no reason to ask again before it is time.
     heard: u64,
     is_deaf: bool,
@@ -22,6 +28,7 @@ impl Default for Poll {
         Self {
             every: BUSY,
             next: Instant::now(),
+            paced_until: Instant::now(),
             heard: 0,
             is_deaf: false,
         }
@@ -30,12 +37,17 @@ impl Default for Poll {
 
 impl Poll {
     pub(super) fn is_due(&self, head: u64, read: u64) -> bool {
-        head > read.max(self.heard) || Instant::now() >= self.next
+        let now = Instant::now();
+        now >= self.paced_until && (head > read.max(self.heard) || now >= self.next)
     }
 
-    /// When to ask without being told.
-    pub(super) fn next(&self) -> Instant {
-        self.next
+    /// When to ask without being told; if there is more already, when its time has come.
+    pub(super) fn next(&self, head: u64, read: u64) -> Instant {
+        if head > read.max(self.heard) {
+            self.paced_until
+        } else {
+            self.next.max(self.paced_until)
+        }
     }
 
     /// So many came of the most there could be.
@@ -47,7 +59,9 @@ impl Poll {
             self.every = (self.every * 2).min(IDLE);
         } else {
             self.every = BUSY;
-            self.next = if count < most { now + BUSY } else { now };
+            let is_all = count < most;
+            self.next = if is_all { now + BUSY } else { now };
+            self.paced_until = if is_all { now + pace(count) } else { now };
         }
     }
 
@@ -59,4 +73,10 @@ impl Poll {
     pub(super) fn is_deaf(&self) -> bool {
         self.is_deaf
     }
+}
+
+/// The pause after a wave of so many events.
+fn pace(count: usize) -> Duration {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    PACE.saturating_mul(count).min(PACE_AT_MOST)
 }
