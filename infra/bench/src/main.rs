@@ -35,12 +35,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use mimalloc::MiMalloc;
 
 use bench::{Bench, Servers};
 use machine::Machine;
 use plan::Plan;
 use report::Report;
 use scenario::Scenario;
+
+// As in the product's binary; the peers in this process have it too.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Of a round, in proportion to its timed part.
 const WARM_UP: u32 = 4;

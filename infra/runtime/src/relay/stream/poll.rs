@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// After a wave the next one waits so long for each of its events, but not longer than this: under load events go out
 /// together, as every record that travels alone costs its broker as much as a hundred together. A lone event goes at once.
 const PACE: Duration = Duration::from_millis(4);
-const PACE_AT_MOST: Duration = Duration::from_millis(20);
+const PACE_AT_MOST: Duration = Duration::from_millis(50);
 /// After something came, more is likely.
 const BUSY: Duration = Duration::from_millis(5);
 /// Long after.
