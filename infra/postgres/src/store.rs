@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use event_schemas::{Envelope, Source};
 use jangbu_runtime::ports::{
-    Appender, Arrivals, EventFilter, EventStore, Head, Load, Loaded, NewSnapshot,
-    StoreError, Stream, Turn,
+    Appender, Arrivals, EventFilter, EventStore, Head, Load, Loaded, NewSnapshot, StoreError,
+    Stream, Turn,
 };
 use sqlx::query;
 use uuid::Uuid;

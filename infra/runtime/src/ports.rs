@@ -25,6 +25,6 @@ pub use log::{
 };
 pub use progress::{ContextState, Mark, Parked, Progress};
 pub use store::{
-    Arrivals, EventFilter, EventStore, Head, Load, LoadFrom, Loaded, NewSnapshot,
-    Snapshot, StoreError, Turn,
+    Arrivals, EventFilter, EventStore, Head, Load, LoadFrom, Loaded, NewSnapshot, Snapshot,
+    StoreError, Turn,
 };

@@ -24,8 +24,10 @@ use crate::scenario::{Case, CaseResult, Measured, Scenario, Side, Unit, Verdict}
 const OURS: u64 = 20_000;
 /// Pieces of our sale in a quick run.
 const OURS_QUICK: u64 = 500;
-/// Pieces of the peer's sale: a library that sells some forty a second is to meet the end, too.
-const PEERS: u64 = 20;
+/// Pieces of the peer's sale: it sells some hundred a second, and is to meet the end within the round, too.
+const PEERS: u64 = 100;
+/// Pieces of the peer's sale in a quick run.
+const PEERS_QUICK: u64 = 20;
 
 /// The scenario.
 #[must_use]
@@ -115,8 +117,9 @@ async fn hot_ours(bench: Bench, in_flight: usize) -> Result<Measured> {
 
 async fn hot_postgres_es(bench: Bench, in_flight: usize) -> Result<Measured> {
     let peer = PostgresEs::open(&bench).await?;
+    let pieces = if bench.plan.quick { PEERS_QUICK } else { PEERS };
     let receive = StockCommand::Receive {
-        quantity: Quantity::new(PEERS)?,
+        quantity: Quantity::new(pieces)?,
     };
     peer.execute("hot", receive).await?;
     let asked = Arc::new(peer.clone());
@@ -134,7 +137,7 @@ async fn hot_postgres_es(bench: Bench, in_flight: usize) -> Result<Measured> {
     peer.check(driven.answered + 1).await?;
     let held = peer.stored("StockHeld").await?;
     peer.close().await;
-    check_sale("postgres-es", PEERS, driven.answered, held)?;
+    check_sale("postgres-es", pieces, driven.answered, held)?;
     Ok(driven.measured.and("pieces sold", number(held)))
 }
 

@@ -14,6 +14,8 @@ use crate::envelope::{get, number};
 use crate::postgres::{Postgres, Shared};
 use crate::session::Session;
 
+/// What a crash takes is folded again: the log is written in order, so a checkpoint that is there has its documents.
+const NEED_NOT_WAIT: &str = "SET synchronous_commit = off";
 /// Sessions a rebuild may use beside the lease's own.
 const PENS: usize = 4;
 
@@ -72,8 +74,7 @@ pub(super) async fn take(
         .await?
         .ok_or_else(|| no_room(view))?;
     let room = Arc::new(Room::of(view, get(&row, 0)?)?);
-    // What a crash takes is folded again: documents and checkpoint go together, so nobody need wait for the disk.
-    session.command("SET synchronous_commit = off").await?;
+    session.command(NEED_NOT_WAIT).await?;
     let held = Held {
         store: store.clone(),
         view: view.clone(),
@@ -145,7 +146,8 @@ impl Lease for PostgresLease {
     async fn pens(&mut self, count: usize) -> Result<Vec<Box<dyn Pen>>, LeaseError> {
         let mut pens: Vec<Box<dyn Pen>> = Vec::new();
         for _ in 0..count.min(PENS) {
-            let session = self.held.store.shared.door.open().await?;
+            let mut session = self.held.store.shared.door.open().await?;
+            session.command(NEED_NOT_WAIT).await?;
             pens.push(Box::new(PostgresPen {
                 _shared: Arc::clone(&self.held.store.shared),
                 session,

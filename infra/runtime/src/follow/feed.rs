@@ -63,6 +63,8 @@ impl Feed {
     pub async fn next_batch(&mut self, most: usize) -> Result<Vec<Arc<Envelope>>, FollowError> {
         loop {
             self.news.mark_unchanged();
+            // The follower may keep events of a new history already, and this feed be of the lost one.
+            self.store.same_history()?;
             let history = (self.era, &self.store.source_now());
             match self.ring.take(history, self.position, most, BATCH_BYTES) {
                 Taken::Events(events) => return Ok(self.hand_out(events)),

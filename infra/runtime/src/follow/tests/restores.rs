@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::bench::{Running, World, take};
-use crate::follow::{Feed, FollowError, FollowOptions, Following};
+use crate::follow::{Feed, FollowError, FollowOptions, Follower, Following};
 use crate::memory::store::NoFaults;
 
 /// What a follower has handed out and keeps, when history is restored.
@@ -131,4 +133,33 @@ async fn a_history_shorter_than_the_lost_one_is_noticed_under_steady_news() {
     // The feed waits already when it happens: it hears only what the follower tells it.
     tokio::join!(ends(&mut followed.feed), traffic);
     followed.running.stop().await;
+}
+
+/// As the storm found it (seed 233 of many): the follower had read nothing yet, so that nothing it kept was of the lost
+/// history, and the feed went on from the lost one into the new one.
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_the_new_history_is_not_handed_to_a_feed_of_the_lost_one() {
+    let world = World::new();
+    let follower = Follower::new(world.store.clone(), &FollowOptions::default());
+    let mut feed = follower.subscribe(0);
+    for sku in ["a", "b", "c"] {
+        world.receive(sku, 1).await;
+    }
+    take(&mut feed, 3).await;
+    another_history_begins(&world).await;
+    for sku in ["d", "e", "f"] {
+        world.receive(sku, 1).await;
+    }
+    let cancel = CancellationToken::new();
+    let goes_on = async {
+        let mut following = follower.following();
+        following
+            .wait_for(|now| *now == Following::Store)
+            .await
+            .unwrap();
+        world.receive("g", 1).await;
+        ends(&mut feed).await;
+        cancel.cancel();
+    };
+    tokio::join!(follower.run(cancel.clone()), goes_on);
 }

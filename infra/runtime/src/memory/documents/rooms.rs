@@ -42,6 +42,13 @@ pub(super) struct Kept {
 }
 
 impl Rooms {
+    /// Whoever has a pen now has it of an earlier session than this.
+    pub(super) fn break_pens(&mut self, session: u64) {
+        for room in self.rooms.values_mut() {
+            room.session = session;
+        }
+    }
+
     pub(super) fn prepare(&mut self, view: &ViewDefinition) {
         let room = self.rooms.entry(key_of(view)).or_default();
         room.columns.clone_from(&view.columns);
