@@ -8,6 +8,7 @@ mod fold;
 mod write;
 
 mod build;
+mod desk;
 mod keep;
 mod live;
 

@@ -143,6 +143,8 @@ impl Batcher {
 
     /// One batch, from the queue to the workers' notes.
     async fn append(&mut self, appender: &mut dyn Appender) {
+        // Another connection may have found it out first.
+        self.forget_lost_history();
         let batch = self.form_batch();
         if batch.is_empty() {
             return;
@@ -168,7 +170,12 @@ impl Batcher {
                 back.push(handed);
                 continue;
             }
-            if handed.run.as_ref().is_some_and(RunToken::is_revoked) {
+            let history = self.incarnation;
+            if handed
+                .run
+                .as_ref()
+                .is_some_and(|run| !run.may_act_in(history))
+            {
                 // What was decided after it counted on it.
                 handed.speculation.raise();
                 back.push(handed);

@@ -38,20 +38,35 @@ impl fmt::Debug for Command {
 }
 
 /// Marks all submissions of one run of a policy's key. The engine revokes it the moment one of them ends in anything
-/// but stored; whatever else bears it comes back undone.
-#[derive(Clone, Debug, Default)]
-pub struct RunToken(Arc<AtomicBool>);
+/// but stored, or history turns out to be another one than the run heard of; whatever else bears it comes back undone.
+#[derive(Clone, Debug)]
+pub struct RunToken(Arc<Run>);
+
+#[derive(Debug)]
+struct Run {
+    is_revoked: AtomicBool,
+    history: Uuid,
+}
 
 impl RunToken {
-    /// A fresh token.
+    /// A fresh token of a run that answers to events of a history, the incarnation of its store.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn of(history: Uuid) -> Self {
+        Self(Arc::new(Run {
+            is_revoked: AtomicBool::new(false),
+            history,
+        }))
+    }
+
+    /// A fresh token of the next run, which answers to the same history.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self::of(self.0.history)
     }
 
     /// Nothing that bears it may be stored from now on.
     pub fn revoke(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.is_revoked.store(true, Ordering::SeqCst);
     }
 
     /// Whether both are of the same run.
@@ -63,7 +78,15 @@ impl RunToken {
     /// Whether it was revoked.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.is_revoked.load(Ordering::SeqCst)
+    }
+
+    /// Whether what bears it may be stored in a history; if not, it never may.
+    pub(super) fn may_act_in(&self, history: Uuid) -> bool {
+        if self.0.history != history {
+            self.revoke();
+        }
+        !self.is_revoked()
     }
 }
 

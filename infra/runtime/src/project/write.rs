@@ -4,18 +4,19 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use event_schemas::Envelope;
-use futures::future::try_join_all;
 use kernel::{Change, Found, Projection};
 
+use super::desk::Desk;
 use super::fold::{Heard, Stop, fold, fold_singly, hear};
-use crate::partition::partition_of;
-use crate::ports::{Lease, LeaseError, Pen};
+use crate::ports::{Lease, LeaseError};
 
-/// The lease of a view, with the pens under it while the view is built.
+/// The lease of a view, with a desk beside it while the view is built.
 pub(super) struct Writer {
     lease: Box<dyn Lease>,
-    pens: Vec<Box<dyn Pen>>,
+    desk: Option<Desk>,
     position: u64,
+    /// The checkpoint that is stored; behind `position` by what lies on the desk.
+    stored: u64,
 }
 
 impl Writer {
@@ -24,25 +25,31 @@ impl Writer {
         let position = lease.position().await?;
         Ok(Self {
             lease,
-            pens: Vec::new(),
+            desk: None,
             position,
+            stored: position,
         })
     }
 
-    /// The checkpoint.
+    /// Every event up to here is in.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// From now on several sessions write side by side. Only while nobody reads the view.
-    pub(super) async fn take_pens(&mut self, count: usize) -> Result<(), LeaseError> {
-        self.pens = self.lease.pens(count).await?;
+    /// From now on several sessions write side by side, and not after every batch. Only while nobody reads the view.
+    pub(super) async fn take_desk(&mut self, pens: usize) -> Result<(), LeaseError> {
+        let pens = self.lease.pens(pens).await?;
+        if !pens.is_empty() {
+            self.desk = Some(Desk::new(pens));
+        }
         Ok(())
     }
 
-    /// From now on the lease writes alone.
-    pub(super) fn drop_pens(&mut self) {
-        self.pens.clear();
+    /// From now on the lease writes alone, and at once.
+    pub(super) async fn leave_desk(&mut self) -> Result<(), LeaseError> {
+        self.clear_away().await?;
+        self.desk = None;
+        Ok(())
     }
 
     /// Folds events, which follow the checkpoint, into documents. If one of them cannot be folded, everything before it
@@ -79,6 +86,9 @@ impl Writer {
             .as_ref()
             .map_or(last.position, |stop| stop.position - 1);
         self.commit(to, changes).await?;
+        if stop.is_some() {
+            self.clear_away().await?;
+        }
         Ok(stop)
     }
 
@@ -93,7 +103,7 @@ impl Writer {
     }
 
     pub(super) async fn end(self) {
-        drop(self.pens);
+        drop(self.desk);
         self.lease.end().await;
     }
 
@@ -104,49 +114,39 @@ impl Writer {
         if keys.is_empty() {
             return Ok(HashMap::new());
         }
-        if self.pens.is_empty() {
-            return self.lease.documents(keys).await;
+        match &mut self.desk {
+            Some(desk) => desk.documents(keys).await,
+            None => self.lease.documents(keys).await,
         }
-        let shares = shares(keys.iter().cloned(), String::as_str, self.pens.len());
-        let shares: Vec<BTreeSet<String>> = shares
-            .into_iter()
-            .map(|keys| keys.into_iter().collect())
-            .collect();
-        let asked = self.pens.iter_mut().zip(&shares);
-        let found = try_join_all(asked.map(|(pen, keys)| pen.documents(keys))).await?;
-        Ok(found.into_iter().flatten().collect())
     }
 
     async fn commit(&mut self, to: u64, changes: Vec<Change>) -> Result<(), LeaseError> {
         if to == self.position && changes.is_empty() {
             return Ok(());
         }
-        if self.pens.is_empty() {
-            self.lease.commit(self.position, to, &changes).await?;
-        } else {
-            // Dying between the pens and the checkpoint is harmless: each document bears the position it is at.
-            let shares = shares(changes, |change| &change.key, self.pens.len());
-            let written = self.pens.iter_mut().zip(&shares);
-            try_join_all(written.map(|(pen, changes)| pen.write(changes))).await?;
-            self.lease.commit(self.position, to, &[]).await?;
-        }
+        let Some(desk) = &mut self.desk else {
+            self.lease.commit(self.stored, to, &changes).await?;
+            (self.position, self.stored) = (to, to);
+            return Ok(());
+        };
+        desk.take(changes);
         self.position = to;
+        if desk.is_full(to - self.stored) {
+            self.clear_away().await?;
+        }
         Ok(())
     }
-}
 
-/// Shares things out by key, always in the same way: one pen writes all there is to write of a document, in order.
-fn shares<T>(
-    things: impl IntoIterator<Item = T>,
-    key: impl Fn(&T) -> &str,
-    pens: usize,
-) -> Vec<Vec<T>> {
-    let mut shares: Vec<Vec<T>> = (0..pens).map(|_| Vec::new()).collect();
-    let count = u32::try_from(pens).expect("a handful of pens");
-    for thing in things {
-        let share = usize::try_from(partition_of(key(&thing).as_bytes(), count))
-            .expect("a partition's number is not negative");
-        shares[share].push(thing);
+    /// What lies on the desk is written, then the checkpoint.
+    async fn clear_away(&mut self) -> Result<(), LeaseError> {
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
+        desk.clear_away().await?;
+        if self.position > self.stored {
+            self.lease.commit(self.stored, self.position, &[]).await?;
+            self.stored = self.position;
+        }
+        Ok(())
     }
-    shares
 }

@@ -178,7 +178,8 @@ impl State {
         } else {
             let is_parked = self.parked_keys.contains(&address);
             self.last_lane += 1;
-            let lane = Lane::new(at.clone(), key, is_parked);
+            let history = self.source.incarnation;
+            let lane = Lane::new(at.clone(), key, is_parked, history);
             self.lanes.insert(self.last_lane, lane);
             self.lane_ids.insert(address, self.last_lane);
             self.last_lane

@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::item::{Fault, Item, Reaction};
 use crate::execute::{Failure, Outcome, RunToken};
 use crate::ports::TopicPartition;
@@ -55,14 +57,14 @@ pub(super) struct Patience {
 }
 
 impl Lane {
-    pub(super) fn new(at: TopicPartition, key: Arc<str>, is_parked: bool) -> Self {
+    pub(super) fn new(at: TopicPartition, key: Arc<str>, is_parked: bool, history: Uuid) -> Self {
         Self {
             at,
             key,
             items: VecDeque::new(),
             submitted: 0,
             in_flight: 0,
-            token: RunToken::new(),
+            token: RunToken::of(history),
             is_failing: false,
             phase: Phase::Open,
             careful_until: 0,
@@ -138,7 +140,7 @@ impl Lane {
         }
         self.is_failing = false;
         self.submitted = 0;
-        self.token = RunToken::new();
+        self.token = self.token.next();
         let culprits = self
             .items
             .iter()

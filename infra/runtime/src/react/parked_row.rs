@@ -178,7 +178,7 @@ impl Redrive<'_> {
     ) -> Result<(), Fault> {
         let mut attempt = 1;
         loop {
-            let token = RunToken::new();
+            let token = RunToken::of(self.store.source().incarnation);
             let deadline = Instant::now() + DEADLINE;
             let asked = ask::submissions(self.context, policy, told, metadata, &token, deadline)?;
             let pending: Vec<_> = asked

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_schemas::Source;
 use tokio::time::{Instant, timeout};
 
 use super::job::{Done, Place};
@@ -37,11 +38,12 @@ impl State {
             return;
         }
         self.is_saving = true;
+        let source = self.source.clone();
         let store = Arc::clone(&self.with.store);
         let progress = Arc::clone(&self.with.progress);
         let name = self.context.name;
         self.jobs.push(Box::pin(async move {
-            let result = advance(&*store, &*progress, name, &marks).await;
+            let result = advance(&*store, &source, &*progress, name, &marks).await;
             Done::Saved(places, result)
         }));
     }
@@ -76,6 +78,7 @@ impl State {
         }
         let saving = advance(
             &*self.with.store,
+            &self.source,
             &*self.with.progress,
             self.context.name,
             &marks,
@@ -126,11 +129,18 @@ impl State {
 /// Moves marks, if history stands: a store that was restored under us must not be told of progress in what it lost.
 async fn advance(
     store: &dyn EventStore,
+    source: &Source,
     progress: &dyn Progress,
     context: &str,
     marks: &[Mark],
 ) -> Result<(), StoreError> {
     let head = store.head().await?;
+    if store.source() != *source {
+        return Err(StoreError::Refused {
+            what: format!("note progress in what was {source}: history was restored"),
+            source: None,
+        });
+    }
     let furthest = marks.iter().map(|mark| mark.position).max().unwrap_or(0);
     if furthest > head.position {
         return Err(StoreError::Refused {
@@ -167,7 +177,7 @@ mod tests {
             position: 1,
             offset: 1,
         };
-        let refused = advance(&*store, &ledger, "tower", &[mark]).await;
+        let refused = advance(&*store, &store.source(), &ledger, "tower", &[mark]).await;
         assert!(matches!(refused, Err(StoreError::Refused { .. })));
         assert!(ledger.marks("tower", &[at]).await.unwrap().is_empty());
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::bench::{by_policy, command, database, process, process_with};
 use super::shelf::ShelfCommand::{Bloat, GiveBack, Panic, Put, Take};
@@ -112,7 +113,7 @@ async fn an_expected_version_is_judged_at_the_commands_place() {
 async fn a_policy_that_is_refused_leaves_no_fact_and_ends_its_run() {
     let database = database();
     let process = process(&database);
-    let run = RunToken::new();
+    let run = RunToken::of(process.store.source().incarnation);
     let refused = process
         .submit(by_policy(command("s", Take { by: 1 }), &run))
         .await;
@@ -124,6 +125,24 @@ async fn a_policy_that_is_refused_leaves_no_fact_and_ends_its_run() {
             .await,
         Err(Failure::Revoked)
     );
+    assert_eq!(process.events().await.len(), 0);
+}
+
+/// As the simulation found it (seed 167): a policy's command that was under way when history was restored and accepted
+/// answers to an event that never happened.
+#[tokio::test(start_paused = true)]
+async fn what_a_run_of_another_history_asks_is_never_carried_out() {
+    let database = database();
+    let process = process(&database);
+    let run = RunToken::of(Uuid::nil());
+    let put = process
+        .submit(by_policy(command("s", Put { pieces: 1 }), &run))
+        .await;
+    assert!(
+        matches!(put, Err(Failure::Revoked | Failure::OutcomeUnknown)),
+        "{put:?}"
+    );
+    assert!(run.is_revoked());
     assert_eq!(process.events().await.len(), 0);
 }
 
@@ -141,14 +160,14 @@ async fn what_follows_a_late_command_of_the_same_run_is_not_stored_before_it() {
         ..Fate::default()
     };
     other.script.0.lock().unwrap().push((Operation::Load, slow));
-    let run = RunToken::new();
+    let run = RunToken::of(process.store.source().incarnation);
     let mut take = by_policy(command("s", Take { by: 1 }), &run);
     take.deadline = Instant::now() + Duration::from_secs(1);
     let give_back = by_policy(command("s", GiveBack { by: 1 }), &run);
     let (taken, given_back) = (other.submit(take.clone()), other.submit(give_back.clone()));
     assert_eq!(taken.await, Err(Failure::Late));
     assert_eq!(given_back.await, Err(Failure::Revoked));
-    let again = RunToken::new();
+    let again = run.next();
     take.deadline = give_back.deadline;
     for submission in [take, give_back] {
         let answer = other.submit(by_policy(submission, &again)).await.unwrap();
