@@ -13,7 +13,7 @@ const LONGER: [(&str, usize); 11] = [
     ("infra/postgres/tests/cqrs_es.rs", 389),
     ("infra/runtime/src/conformance/progress.rs", 314),
     ("infra/runtime/src/conformance/store/judging.rs", 301),
-    ("infra/runtime/src/execute/batcher.rs", 500),
+    ("infra/runtime/src/execute/batcher.rs", 488),
     ("infra/runtime/src/memory/progress.rs", 318),
     ("infra/runtime/src/react/tests/bench.rs", 371),
     ("infra/runtime/src/react/tests/parking.rs", 385),

@@ -22,6 +22,7 @@ mod batcher;
 mod speculation;
 
 mod answer;
+mod backoff;
 mod load;
 mod snapshots;
 

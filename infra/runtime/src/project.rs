@@ -50,6 +50,8 @@ pub struct ProjectOptions {
     pub build_batch_events: usize,
     /// Sessions that write side by side while a version is built.
     pub build_pens: usize,
+    /// Positions whose documents a build has in hand before it writes them: so much is folded again after a crash.
+    pub build_in_hand: u64,
     /// At most so many events per second while a version is built beside those that serve; none: as fast as it goes.
     pub build_events_per_second: Option<u32>,
     /// A checkpoint over events that the view does not hear may wait this long for company.
@@ -70,6 +72,7 @@ impl Default for ProjectOptions {
             batch_events: 1_000,
             build_batch_events: 5_000,
             build_pens: 2,
+            build_in_hand: 250_000,
             build_events_per_second: None,
             quiet_checkpoint_after: Duration::from_millis(10),
             lease_retry: Duration::from_secs(1),

@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use event_schemas::Envelope;
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::RunToken;
+use super::backoff::Backoff;
 use super::engine::EngineStatus;
 use super::speculation::{self, Speculation};
 use crate::metric_definitions;
@@ -30,9 +30,6 @@ const BATCH_EVENTS: usize = 2_048;
 const BATCH_BYTES: usize = 8 << 20;
 /// Entries that leave no fact cost a look-up each.
 const BATCH_ENTRIES: usize = 4_096;
-/// How long to wait before the store is asked again.
-const BACKOFF: Duration = Duration::from_millis(20);
-const BACKOFF_LIMIT: Duration = Duration::from_secs(1);
 
 /// An entry on its way to the store.
 pub(super) struct Handed {
@@ -488,20 +485,4 @@ fn join(entry: Entry, route: Route) -> Handed {
 )]
 fn metric_count(count: usize) -> f64 {
     count as f64
-}
-
-/// Doubles from 20 ms to 1 s.
-struct Backoff(Duration);
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self(BACKOFF)
-    }
-}
-
-impl Backoff {
-    async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(BACKOFF_LIMIT);
-    }
 }

@@ -4,14 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use crate::ports::{EventStore, Load, LoadFrom, Loaded, StoreError, Turn};
 use crate::system::{Instance, Kind};
 
 /// How long to wait for a turn at a contended aggregate before going without.
 const TURN_WAIT: Duration = Duration::from_secs(1);
-/// How long to wait before a load is tried again.
-const BACKOFF: Duration = Duration::from_millis(20);
-const BACKOFF_LIMIT: Duration = Duration::from_secs(1);
 /// No state has this schema: a load that asks for it takes no snapshot.
 const NO_SNAPSHOT: [u8; 32] = [0; 32];
 
@@ -101,7 +99,7 @@ pub(super) async fn take_turn(
 }
 
 async fn ask(store: &dyn EventStore, loads: &[Load]) -> Result<Vec<Loaded>, Unloadable> {
-    let mut backoff = BACKOFF;
+    let mut backoff = Backoff::default();
     loop {
         match store.load(loads).await {
             Ok(loaded) => return Ok(loaded),
@@ -115,8 +113,7 @@ async fn ask(store: &dyn EventStore, loads: &[Load]) -> Result<Vec<Loaded>, Unlo
                 tracing::warn!(%error, aggregates = loads.len(), "aggregates cannot be loaded yet")
             }
         }
-        tokio::time::sleep(backoff).await;
-        backoff = (backoff * 2).min(BACKOFF_LIMIT);
+        backoff.wait().await;
     }
 }
 

@@ -50,7 +50,9 @@ pub(super) async fn build(
 ) -> Result<(), BuildFailure> {
     let goal = store.head().await?.position;
     if options.build_pens > 1 && goal > writer.position() {
-        writer.take_desk(options.build_pens).await?;
+        writer
+            .take_desk(options.build_pens, options.build_in_hand)
+            .await?;
     }
     let mut pace = Pace::new(options.build_events_per_second);
     let mut reader = Ahead::new(store, writer.position(), options.build_batch_events);

@@ -1,17 +1,19 @@
 //! What a build works on: documents stay in memory while their events pass, so that what changes often is written once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use kernel::{Change, Found};
+use tokio::time::Instant;
 
 use crate::partition::partition_of;
 use crate::ports::{LeaseError, Pen};
 
 /// It is cleared away at about so many bytes of documents.
 const BYTES: usize = 64 << 20;
-/// And after so many positions: so much is folded again after a crash.
-const POSITIONS: u64 = 250_000;
+/// And after so long, so that others see how far the build is.
+const CLEARED_EVERY: Duration = Duration::from_secs(1);
 /// Documents written at once: a statement has a deadline.
 const CHANGES: usize = 5_000;
 /// What a document takes beside its own bytes, roughly.
@@ -25,12 +27,17 @@ pub(super) struct Desk {
     /// What is to be written; in order, so that a seed reproduces a run.
     changes: BTreeMap<String, Change>,
     bytes: usize,
+    most_positions: u64,
+    cleared_at: Instant,
 }
 
 impl Desk {
-    pub(super) fn new(pens: Vec<Box<dyn Pen>>) -> Self {
+    /// A desk that is cleared away at the latest after so many positions: so much is folded again after a crash.
+    pub(super) fn new(pens: Vec<Box<dyn Pen>>, most_positions: u64) -> Self {
         Self {
             pens,
+            most_positions,
+            cleared_at: Instant::now(),
             documents: HashMap::new(),
             changes: BTreeMap::new(),
             bytes: 0,
@@ -91,7 +98,9 @@ impl Desk {
 
     /// Whether it is time to clear it away, so many positions after it last was.
     pub(super) fn is_full(&self, positions: u64) -> bool {
-        self.bytes >= BYTES || positions >= POSITIONS
+        self.bytes >= BYTES
+            || positions >= self.most_positions
+            || self.cleared_at.elapsed() >= CLEARED_EVERY
     }
 
     /// Writes what changed, and has nothing in hand any more. Dying between the pens is harmless: each document bears the
@@ -99,6 +108,7 @@ impl Desk {
     pub(super) async fn clear_away(&mut self) -> Result<(), LeaseError> {
         self.documents.clear();
         self.bytes = 0;
+        self.cleared_at = Instant::now();
         let changes = std::mem::take(&mut self.changes).into_values();
         let shares = shares(changes, |change| &change.key, self.pens.len());
         let written = self.pens.iter_mut().zip(&shares);

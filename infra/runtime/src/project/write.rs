@@ -37,10 +37,14 @@ impl Writer {
     }
 
     /// From now on several sessions write side by side, and not after every batch. Only while nobody reads the view.
-    pub(super) async fn take_desk(&mut self, pens: usize) -> Result<(), LeaseError> {
+    pub(super) async fn take_desk(
+        &mut self,
+        pens: usize,
+        most_positions: u64,
+    ) -> Result<(), LeaseError> {
         let pens = self.lease.pens(pens).await?;
         if !pens.is_empty() {
-            self.desk = Some(Desk::new(pens));
+            self.desk = Some(Desk::new(pens, most_positions));
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::bench::{by_policy, command, database, process, process_with};
 use super::shelf::ShelfCommand::{Bloat, GiveBack, Panic, Put, Take};
 use crate::execute::{Answered, EngineOptions, Failure, RunToken};
 use crate::memory::store::{Fate, Operation};
+use crate::ports::EventStore;
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_takers_of_a_hundred_pieces_are_served_once_each_and_never_oversold() {

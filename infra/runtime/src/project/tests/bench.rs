@@ -225,6 +225,7 @@ pub(super) fn small_steps(seed: u64) -> ProjectOptions {
     ProjectOptions {
         batch_events: 7,
         build_batch_events: 5,
+        build_in_hand: 1 + seed % 20,
         build_pens: 2,
         seed,
         ..ProjectOptions::default()
