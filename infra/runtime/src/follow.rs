@@ -5,24 +5,27 @@
 //! rebuild and live are one path: a [`Feed`] reads the store until it reaches the part that is kept here, and takes over
 //! from there.
 
-mod backoff;
 mod feed;
 mod read;
 mod ring;
 mod tail;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::Backoff;
 use crate::ports::{EventStore, StoreError};
 
-pub(crate) use backoff::Backoff;
 pub use feed::{Feed, FollowError};
 pub(crate) use read::StoreReader;
 use ring::Ring;
 use tail::Tail;
+
+/// After the first failure.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// How a follower follows.
 #[derive(Clone, Debug)]
@@ -77,7 +80,7 @@ impl Follower {
 
     /// Follows until it is cancelled; run it once. Whatever goes wrong is tried again.
     pub async fn run(&self, cancel: CancellationToken) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(FIRST_WAIT);
         loop {
             let mut tail = Tail::new(self);
             let failure = tokio::select! {

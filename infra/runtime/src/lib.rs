@@ -19,6 +19,7 @@ pub mod metric_definitions;
 pub mod root;
 pub mod trace;
 
+mod backoff;
 mod bell;
 mod problem;
 

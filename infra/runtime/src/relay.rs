@@ -18,7 +18,6 @@ mod evidence;
 mod lanes;
 mod window;
 mod halt;
-mod backoff;
 
 pub mod repair;
 
@@ -34,12 +33,14 @@ use tokio_util::sync::CancellationToken;
 pub use options::{DEFAULT_PARTITIONS, RelayOptions};
 pub use status::{Phase, RelayStatus};
 
+use crate::backoff::Backoff;
 use crate::ports::{EventStore, Log, RelayLedger};
-use backoff::Backoff;
 use halt::Halt;
 use status::Reporter;
 use term::Term;
 
+/// After the first failure.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// How often a process that does not lead asks whether it may.
 const CANDIDATE_EVERY: Duration = Duration::from_secs(1);
 /// What a term may take to finish once it is told to end.
@@ -81,7 +82,7 @@ impl Relay {
     /// Leads whenever it may, until it is cancelled. Then it takes in what is on its way, writes the checkpoint and lets
     /// leadership go.
     pub async fn run(&self, cancel: CancellationToken) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(FIRST_WAIT);
         while !cancel.is_cancelled() {
             let term = self.candidate(&cancel, &mut backoff);
             let ended = tokio::select! {

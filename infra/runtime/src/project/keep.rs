@@ -1,6 +1,7 @@
 //! Keeping one view: take its lease, build it if nobody reads it yet, follow, and begin again after whatever ends that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kernel::Projection;
 use rand::rngs::SmallRng;
@@ -15,8 +16,12 @@ use super::fold::{Stop, chain};
 use super::health::{Sign, ViewState};
 use super::live::{Live, LiveEnd};
 use super::write::Writer;
-use crate::follow::{Backoff, Follower};
+use crate::backoff::Backoff;
+use crate::follow::Follower;
 use crate::ports::{Documents, Lease, StoreError, ViewDefinition, ViewStatus};
+
+/// After the first failure.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// One `(view, version)` in this process.
 pub(super) struct Keeper {
@@ -53,7 +58,7 @@ impl Door {
 impl Keeper {
     /// Keeps the view until it is cancelled.
     pub(super) async fn run(mut self, cancel: CancellationToken) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(FIRST_WAIT);
         let mut random = SmallRng::seed_from_u64(self.seed());
         loop {
             let mut stopped = None;

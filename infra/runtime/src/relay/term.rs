@@ -3,11 +3,11 @@
 use event_schemas::Source;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
 use super::halt::Halt;
 use super::stream::Stream;
 use super::tails::{self, Us};
 use super::{Relay, topics, wiped};
+use crate::backoff::Backoff;
 use crate::ports::{Leadership, StoreError};
 
 pub(super) struct Term<'t> {
