@@ -120,6 +120,7 @@ fn engine_options() -> EngineOptions {
         waiting: 64,
         // Few, so that aggregates are forgotten and loaded again all the time.
         cached: 4,
+        assume_new_after: 1,
         snapshot_every: 5,
         drain: Duration::from_secs(2),
     }

@@ -27,6 +27,9 @@ pub struct EngineOptions {
     pub waiting: usize,
     /// Aggregates in memory, in the whole process.
     pub cached: usize,
+    /// A command that found so many aggregates in a row to be new takes the next for new too, without a look: while
+    /// that holds it saves a query, and when it does not it costs an append in vain.
+    pub assume_new_after: u32,
     /// Events of an aggregate between two snapshots.
     pub snapshot_every: u64,
     /// How long commands under way may take to end when the engine is shut down.
@@ -39,6 +42,7 @@ impl Default for EngineOptions {
             workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             waiting: 32_768,
             cached: 100_000,
+            assume_new_after: 256,
             snapshot_every: 100,
             drain: Duration::from_secs(10),
         }

@@ -43,6 +43,10 @@ pub(super) struct Slot {
     pub(super) number: u64,
     /// The store has confirmed the version that the next decision rests on, or will have by the time it arrives.
     pub(super) version_known: bool,
+    /// The state is a blank one that was not loaded, and nothing decided on it has been stored yet.
+    pub(super) is_assumed: bool,
+    /// Such a state was wrong, or another one: nothing is assumed before it is loaded.
+    pub(super) must_load: bool,
     /// Commands that are not decided yet, in order, each with its arrival: an id may come again after its flight ended.
     pub(super) queue: VecDeque<(u64, Uuid)>,
     /// How many entries are with the batcher.
@@ -71,6 +75,8 @@ impl Slot {
             speculation: Speculation::new(),
             number: 0,
             version_known: false,
+            is_assumed: false,
+            must_load: false,
             queue: VecDeque::new(),
             out: 0,
             returned: Vec::new(),
@@ -101,6 +107,8 @@ impl Slot {
             self.queue.push_front(waiting);
         }
         self.phase = Phase::Cold;
+        self.is_assumed = false;
+        self.must_load = true;
     }
 
     /// Drops the state; it is loaded again when it is next needed and nothing is out.

@@ -1,5 +1,6 @@
 //! The rules of the engine, on the memory store.
 
+mod assuming;
 mod bench;
 mod faults;
 mod judgement;

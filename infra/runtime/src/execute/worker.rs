@@ -3,6 +3,7 @@
 //! It never stops for the store: loads, turns and handlers that look outside run beside it, and their results
 //! come back as messages. What it decides goes to the batcher; what the store says comes back as notes.
 
+mod assuming;
 mod deciding;
 mod hearing;
 mod loading;
@@ -64,6 +65,7 @@ pub(super) struct Worker {
     /// Turns and handlers beside the worker; they die with it.
     beside: JoinSet<Done>,
     outcomes: hearing::Outcomes,
+    begun: assuming::Begun,
 }
 
 impl Worker {
@@ -80,6 +82,7 @@ impl Worker {
             load: None,
             beside: JoinSet::new(),
             outcomes: hearing::Outcomes::default(),
+            begun: assuming::Begun::default(),
         }
     }
 
@@ -200,8 +203,10 @@ impl Worker {
                 Phase::Cold if slot.queue.is_empty() => return,
                 Phase::Cold if slot.is_contended(now) => return self.start_turn(number),
                 Phase::Cold => {
-                    slot.phase = Phase::Away;
-                    return self.cold.push(number);
+                    if !self.assume_blank(number) {
+                        self.cache.slot(number).phase = Phase::Away;
+                        return self.cold.push(number);
+                    }
                 }
                 Phase::Ready(_) if slot.turn.is_some() || slot.is_contended(now) => {
                     if slot.out > 0 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use event_schemas::{Envelope, EventList};
@@ -20,12 +21,15 @@ use crate::memory::store::{Fate, Faults, MemoryDatabase, MemoryStore, Operation}
 use crate::ports::{EventStore, Stream, SystemClock};
 use crate::system::{context, system};
 
-/// Fates, one per operation, in order; when they run out everything works.
+/// Fates, one per operation, in order; when they run out everything works. And how many loads were asked for.
 #[derive(Default)]
-pub(super) struct Script(pub(super) Mutex<Vec<(Operation, Fate)>>);
+pub(super) struct Script(pub(super) Mutex<Vec<(Operation, Fate)>>, AtomicUsize);
 
 impl Faults for Script {
     fn fate(&self, operation: Operation) -> Fate {
+        if operation == Operation::Load {
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
         let mut script = self.0.lock().unwrap();
         match script.iter().position(|(of, _)| *of == operation) {
             Some(at) => script.remove(at).1,
@@ -115,6 +119,11 @@ pub(super) fn by_policy(mut submission: Submission, run: &RunToken) -> Submissio
 }
 
 impl Process {
+    /// Queries for aggregates since the last time this was asked.
+    pub(super) fn loads(&self) -> usize {
+        self.script.1.swap(0, Ordering::Relaxed)
+    }
+
     pub(super) fn submit(&self, submission: Submission) -> Pending {
         self.engine.submit(submission)
     }

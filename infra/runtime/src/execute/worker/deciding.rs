@@ -110,6 +110,9 @@ impl Worker {
         instance: Box<dyn Instance>,
         decided: Decided,
     ) {
+        if !matches!(decided, Decided::Said(_)) && self.is_blank_by_assumption(number) {
+            return self.load_after_all(number, id);
+        }
         let clock = Arc::clone(&self.parts.clock);
         let slot = self.cache.slot(number);
         let version = slot.version;
@@ -150,6 +153,9 @@ impl Worker {
 
     /// The state may have taken in half of something: it is dropped, and what was decided before it goes on.
     pub(super) fn met_defect(&mut self, number: usize, id: Uuid, failure: Failure) {
+        if self.is_blank_by_assumption(number) {
+            return self.load_after_all(number, id);
+        }
         tracing::error!(command_id = %id, %failure, "a command met a defect");
         let slot = self.cache.slot(number);
         slot.phase = Phase::Recalling;

@@ -51,7 +51,9 @@ impl Worker {
         let slot = self.cache.slot(number);
         slot.out -= 1;
         self.stirred.push(number);
-        if !matches!(came, Came::Stored { .. }) {
+        if matches!(came, Came::Stored { .. }) {
+            slot.is_assumed = false;
+        } else {
             slot.forget_state();
         }
         let outcome = match came {

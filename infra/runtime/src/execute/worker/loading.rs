@@ -149,6 +149,8 @@ impl Worker {
                 slot.version_known = false;
                 slot.snapshot = fetched.snapshot;
                 slot.phase = Phase::Ready(fetched.instance);
+                slot.must_load = false;
+                self.note_beginning(number);
             }
             Err(why) => {
                 slot.phase = Phase::Cold;
