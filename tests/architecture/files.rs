@@ -6,10 +6,9 @@ use super::tree::{files, read, report};
 const LINES: usize = 300;
 
 /// Files that are longer, and how long they may be. This list may only shrink: split a file, then take its line out.
-const LONGER: [(&str, usize); 11] = [
+const LONGER: [(&str, usize); 10] = [
     ("infra/app/src/cli.rs", 318),
     ("infra/http/src/events/stream.rs", 309),
-    ("infra/postgres/src/migrate.rs", 332),
     ("infra/postgres/tests/cqrs_es.rs", 389),
     ("infra/runtime/src/conformance/progress.rs", 314),
     ("infra/runtime/src/conformance/store/judging.rs", 301),

@@ -10,7 +10,7 @@ GRANT SELECT, UPDATE ON {schema}.relay TO {app_role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.states, {schema}.policies, {schema}.marks, {schema}.parked,
     {schema}.contexts, {schema}.dead_letters, {schema}.view_checkpoints TO {app_role};
 
-REVOKE ALL ON FUNCTION {schema}.append, {schema}.append_checked, {schema}.append_with_snapshot, {schema}.may_append,
-    {schema}.seal, {schema}.merkle_root, {schema}.make_view, {schema}.take_over_view, {schema}.view_table FROM PUBLIC;
+REVOKE ALL ON FUNCTION {schema}.append, {schema}.append_checked, {schema}.append_with_snapshot,
+    {schema}.merkle_root, {schema}.make_view, {schema}.take_over_view, {schema}.view_table FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {schema}.append, {schema}.append_checked, {schema}.append_with_snapshot,
     {schema}.merkle_root, {schema}.make_view, {schema}.take_over_view, {schema}.view_table TO {app_role};

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod roles;
+mod scripts;
 
 use std::time::Duration;
 
@@ -13,35 +14,17 @@ use jangbu_runtime::ports::{StoreError, ViewDefinition};
 use kernel::ColumnKind;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::error::store_error;
 
+use self::scripts::{FUNCTIONS, MIGRATIONS, run};
+
 pub use roles::Login;
 
-/// What migrates: schema changes with a number, each applied once.
-const MIGRATIONS: [(i32, &str); 6] = [
-    (1, include_str!("../migrations/0001_ledger.sql")),
-    (2, include_str!("../migrations/0002_keys.sql")),
-    (3, include_str!("../migrations/0003_snapshots.sql")),
-    (4, include_str!("../migrations/0004_relay.sql")),
-    (5, include_str!("../migrations/0005_progress.sql")),
-    (6, include_str!("../migrations/0006_views.sql")),
-];
 /// After this one, the events of an older store have their new columns but nothing in them.
 const ADOPT_AFTER: i32 = 1;
-
-/// What is written anew each time.
-const FUNCTIONS: [&str; 7] = [
-    include_str!("../migrations/functions/append_parts.sql"),
-    include_str!("../migrations/functions/merkle_root.sql"),
-    include_str!("../migrations/functions/append.sql"),
-    include_str!("../migrations/functions/append_checked.sql"),
-    include_str!("../migrations/functions/snapshot.sql"),
-    include_str!("../migrations/functions/views.sql"),
-    include_str!("../migrations/grants.sql"),
-];
 
 /// For the database to be reached.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -282,33 +265,6 @@ pub(crate) async fn connect(owner_url: &str, schema: &str) -> Result<PgConnectio
         Ok(connected) => connected.map_err(|error| failed("connect", error)),
         Err(_) => Err(crate::error::too_late("connect as the owner")),
     }
-}
-
-/// Runs a file of SQL with the names put in.
-async fn run(
-    connection: &mut PgConnection,
-    options: &MigrateOptions,
-    sql: &str,
-) -> Result<(), StoreError> {
-    let sql = sql
-        .replace("{schema}", &options.schema)
-        .replace("{app_role}", &options.app_role)
-        .replace("{lock_class}", &lock_class(&options.schema).to_string())
-        .replace("{append_lock}", &APPEND_LOCK.to_string())
-        .replace("{migrate_lock}", &MIGRATE_LOCK.to_string());
-    connection
-        .execute(sql.as_str())
-        .await
-        .map(|_| ())
-        .map_err(|error| {
-            let subject = sql
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("-- ")
-                .to_owned();
-            failed(&subject, error)
-        })
 }
 
 /// The class of a schema's advisory locks: two stores in one database do not wait for each other.

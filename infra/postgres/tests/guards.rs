@@ -32,7 +32,6 @@ async fn the_application_may_append_but_write_nothing_by_hand() {
         "INSERT INTO incarnations SELECT number + 1, gen_random_uuid(), now(), 0 FROM incarnations",
         "DELETE FROM snapshots",
         "DELETE FROM contended",
-        "SELECT seal(0, 1, now(), '', '')",
         "DROP TABLE events",
         "ALTER TABLE events DISABLE TRIGGER ALL",
         "CREATE TABLE blocks2 (a int)",

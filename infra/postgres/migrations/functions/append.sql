@@ -36,8 +36,7 @@ DECLARE
     amount         bigint := cardinality(event_ids);
     stored         bigint;
 BEGIN
-    PERFORM {schema}.may_append(caller_time);
-    SELECT array_agg(c.aggregate_type), array_agg(c.aggregate_id) INTO contended_types, contended_ids
+{may_append}    SELECT array_agg(c.aggregate_type), array_agg(c.aggregate_id) INTO contended_types, contended_ids
         FROM {schema}.contended c WHERE c.noted_at > clock_timestamp() - interval '1 second';
 
     PERFORM pg_advisory_xact_lock({lock_class}, {append_lock});
@@ -77,6 +76,9 @@ BEGIN
         written_at := coalesce(previous_time, written_at);
         RETURN;
     END IF;
+    IF octet_length(block_root) IS DISTINCT FROM 32 THEN
+        RAISE EXCEPTION USING ERRCODE = 'JB004', MESSAGE = 'a block''s root has 32 bytes';
+    END IF;
 
     INSERT INTO {schema}.events (
         aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
@@ -90,11 +92,12 @@ BEGIN
     ) WITH ORDINALITY AS n (
         aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
         event_id, command_id, command_ordinal, leaf, place
-    );
+    )
+    -- Not a CHECK: PostgreSQL reads the text of each CHECK of a table anew for every statement that inserts.
+    WHERE octet_length(n.leaf) = 32 AND n.sequence >= 0;
     GET DIAGNOSTICS stored = ROW_COUNT;
     IF stored <> amount THEN
         RAISE EXCEPTION USING ERRCODE = 'JB004', MESSAGE = format('%s of %s events were stored', stored, amount);
     END IF;
-    PERFORM {schema}.seal(head, amount, written_at, block_root, previous_chain);
-END
+{seal}END
 $$;

@@ -46,9 +46,10 @@ DECLARE
     number         bigint;
     why            text;
     aggregate      text;
+    amount         bigint;
+    block_root     bytea;
 BEGIN
-    PERFORM {schema}.may_append(caller_time);
-    PERFORM pg_advisory_xact_lock({lock_class}, {append_lock});
+{may_append}    PERFORM pg_advisory_xact_lock({lock_class}, {append_lock});
 
     SELECT b.last_position, b.chain, b.recorded_at INTO head, previous_chain, previous_time
         FROM {schema}.blocks b ORDER BY b.last_position DESC LIMIT 1;
@@ -117,8 +118,9 @@ BEGIN
     END LOOP;
 
     IF stored > 0 THEN
-        PERFORM {schema}.seal(head, stored, written_at, {schema}.merkle_root(stored_leaves), previous_chain);
-    ELSE
+        amount := stored;
+        block_root := {schema}.merkle_root(stored_leaves);
+{seal}    ELSE
         written_at := coalesce(previous_time, written_at);
     END IF;
 

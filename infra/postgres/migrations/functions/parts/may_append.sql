@@ -1,8 +1,3 @@
--- What both ways of appending share. Nobody but them may call these.
-
-CREATE OR REPLACE FUNCTION {schema}.may_append(caller_time timestamptz) RETURNS void
-LANGUAGE plpgsql SET search_path = {schema}, pg_temp AS $$
-BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION USING ERRCODE = 'JB002',
             MESSAGE = 'append needs the isolation READ COMMITTED, not ' || upper(current_setting('transaction_isolation')),
@@ -17,22 +12,3 @@ BEGIN
             MESSAGE = format('the clocks of caller (%s) and database (%s) differ by more than a minute',
                 caller_time, clock_timestamp());
     END IF;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION {schema}.seal(
-    head bigint, amount bigint, written_at timestamptz, block_root bytea, previous_chain bytea
-) RETURNS void
-LANGUAGE plpgsql SET search_path = {schema}, pg_temp AS $$
-BEGIN
-    INSERT INTO {schema}.blocks (last_position, first_position, recorded_at, root, chain)
-    VALUES (
-        head + amount, head + 1, written_at, block_root,
-        sha256(
-            coalesce(previous_chain, decode(repeat('00', 32), 'hex'))
-            || int8send(head + 1) || int8send(amount)
-            || int8send((extract(epoch FROM written_at) * 1000000)::bigint) || block_root
-        )
-    );
-END
-$$;
