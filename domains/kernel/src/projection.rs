@@ -1,5 +1,6 @@
 //! A view without its type: what whoever carries views needs of one.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use event_schemas::Envelope;
@@ -24,20 +25,36 @@ pub trait Projection: Send + Sync {
     fn batch(&self) -> Box<dyn Batch + '_>;
 }
 
-/// Events on their way into documents: heard first, then folded once the touched documents are at hand.
+/// Events on their way into documents: heard first, then folded once the touched documents are at hand. It may go on
+/// hearing after that: documents stay at hand, and what becomes of them is told at the end.
 pub trait Batch: Send {
     /// Takes the next event, in position order; one the view does not listen to is passed over.
     ///
     /// # Errors
     /// [`HearError`]: this binary cannot read the event. Nothing of it was taken.
     fn hear(&mut self, told: &Envelope) -> Result<(), HearError>;
-    /// The keys of the documents touched so far.
+    /// The keys of the documents that what was heard touches and that are not at hand.
     fn keys(&self) -> BTreeSet<String>;
-    /// Folds all that was heard into the documents that were found.
+    /// Folds what was heard into the documents at hand and those that were found: of [`Self::keys`] all there are.
     ///
     /// # Errors
-    /// [`FoldError`]: a stored document is not of this view's shape, or cannot be written.
-    fn fold(self: Box<Self>, found: FoundDocuments) -> Result<Vec<Change>, FoldError>;
+    /// [`FoldError`]: a stored document is not of this view's shape. The batch is of no use any more.
+    fn take_in(&mut self, found: FoundDocuments) -> Result<(), FoldError>;
+    /// How many documents are at hand.
+    fn at_hand(&self) -> usize;
+    /// What became of the documents, by key.
+    ///
+    /// # Errors
+    /// [`FoldError`]: a document cannot be written as JSON.
+    fn changes(self: Box<Self>) -> Result<Vec<Change>, FoldError>;
+    /// Folds all that was heard into the documents that were found, and is done.
+    ///
+    /// # Errors
+    /// [`FoldError`]: as above.
+    fn fold(mut self: Box<Self>, found: FoundDocuments) -> Result<Vec<Change>, FoldError> {
+        self.take_in(found)?;
+        self.changes()
+    }
 }
 
 /// The documents that were found, by key.
@@ -113,6 +130,7 @@ impl<R: Document> Projection for View<R> {
             view: self,
             folds: BTreeMap::new(),
             heard: Vec::new(),
+            rows: Rows::new(),
         })
     }
 }
@@ -122,6 +140,22 @@ struct TypedBatch<'v, R: Document> {
     /// Key → which of `heard` touch it, in order.
     folds: BTreeMap<String, Vec<usize>>,
     heard: Vec<(u64, Fold<R>)>,
+    rows: Rows<R>,
+}
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "looked up by key; what comes of it is sorted"
+)]
+type Rows<R> = std::collections::HashMap<String, AtHand<R>>;
+
+/// A document at hand.
+struct AtHand<R> {
+    /// The position it was found at; 0: it was not there.
+    found_at: u64,
+    /// The last event in it.
+    position: u64,
+    document: Option<R>,
 }
 
 impl<R: Document> Batch for TypedBatch<'_, R> {
@@ -145,63 +179,96 @@ impl<R: Document> Batch for TypedBatch<'_, R> {
     }
 
     fn keys(&self) -> BTreeSet<String> {
-        self.folds.keys().cloned().collect()
+        let missing = self
+            .folds
+            .keys()
+            .filter(|key| !self.rows.contains_key(*key));
+        missing.cloned().collect()
     }
 
-    fn fold(self: Box<Self>, mut found: FoundDocuments) -> Result<Vec<Change>, FoldError> {
-        let Self { view, folds, heard } = *self;
-        let mut changes = Vec::with_capacity(folds.len());
-        for (key, touches) in folds {
-            let found = found.remove(&key);
-            if let Some(change) = fold_one(view, key, found, touches.iter().map(|at| &heard[*at]))?
-            {
-                changes.push(change);
-            }
+    fn take_in(&mut self, mut found: FoundDocuments) -> Result<(), FoldError> {
+        let heard = std::mem::take(&mut self.heard);
+        for (key, touches) in std::mem::take(&mut self.folds) {
+            let row = match self.rows.entry(key) {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(place) => {
+                    let found = found.remove(place.key());
+                    let row = AtHand::read(found).map_err(|source| FoldError {
+                        view: self.view.name,
+                        key: place.key().clone(),
+                        source,
+                    })?;
+                    place.insert(row)
+                }
+            };
+            row.take(touches.iter().map(|at| &heard[*at]));
         }
+        Ok(())
+    }
+
+    fn at_hand(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn changes(self: Box<Self>) -> Result<Vec<Change>, FoldError> {
+        let view = self.view;
+        let changed = self.rows.into_iter().filter(|(_, row)| row.is_changed());
+        let mut changes = changed
+            .map(|(key, row)| row.into_change(view, key))
+            .collect::<Result<Vec<_>, _>>()?;
+        changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Ok(changes)
     }
 }
 
-/// Folds one document. Events that are in it already are passed over; where none is new, nothing changes.
-fn fold_one<'h, R: Document>(
-    view: &View<R>,
-    key: String,
-    found: Option<Found>,
-    touches: impl Iterator<Item = &'h (u64, Fold<R>)>,
-) -> Result<Option<Change>, FoldError> {
-    let broken = |key: &str, source| FoldError {
-        view: view.name,
-        key: key.to_owned(),
-        source,
-    };
-    let known = found.as_ref().map_or(0, |found| found.position);
-    let mut position = known;
-    let mut document: Option<R> = match found.and_then(|found| found.document) {
-        Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|source| broken(&key, source))?),
-        None => None,
-    };
-    for (at, fold) in touches.filter(|(at, _)| *at > known) {
-        let mut row = Row::new(document.take().unwrap_or_default());
-        fold(&mut row);
-        document = row.into_document();
-        position = *at;
+impl<R: Document> AtHand<R> {
+    fn read(found: Option<Found>) -> Result<Self, serde_json::Error> {
+        let position = found.as_ref().map_or(0, |found| found.position);
+        let document = match found.and_then(|found| found.document) {
+            Some(bytes) => Some(serde_json::from_slice(&bytes)?),
+            None => None,
+        };
+        Ok(Self {
+            found_at: position,
+            position,
+            document,
+        })
     }
-    if position == known {
-        return Ok(None);
+
+    /// Folds what is not in it already.
+    fn take<'h>(&mut self, touches: impl Iterator<Item = &'h (u64, Fold<R>)>) {
+        let known = self.position;
+        for (at, fold) in touches.filter(|(at, _)| *at > known) {
+            let mut row = Row::new(self.document.take().unwrap_or_default());
+            fold(&mut row);
+            self.document = row.into_document();
+            self.position = *at;
+        }
     }
-    let columns = document.as_ref().map_or_else(Vec::new, |row| {
-        view.columns.iter().map(|c| (c.value)(row)).collect()
-    });
-    let document = match &document {
-        Some(row) => Some(serde_json::to_vec(row).map_err(|source| broken(&key, source))?),
-        None => None,
-    };
-    Ok(Some(Change {
-        key,
-        position,
-        document,
-        columns,
-    }))
+
+    fn is_changed(&self) -> bool {
+        self.position > self.found_at
+    }
+
+    fn into_change(self, view: &View<R>, key: String) -> Result<Change, FoldError> {
+        let columns = self.document.as_ref().map_or_else(Vec::new, |row| {
+            view.columns.iter().map(|c| (c.value)(row)).collect()
+        });
+        let document = match &self.document {
+            Some(row) => Some(serde_json::to_vec(row).map_err(|source| FoldError {
+                view: view.name,
+                key: key.clone(),
+                source,
+            })?),
+            None => None,
+        };
+        Ok(Change {
+            key,
+            position: self.position,
+            document,
+            columns,
+        })
+    }
 }
 
 #[cfg(test)]

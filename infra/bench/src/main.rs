@@ -63,6 +63,9 @@ struct Args {
     /// Only cases whose name contains this.
     #[arg(long)]
     case: Option<String>,
+    /// Only sides whose name contains this; what compares them is left out.
+    #[arg(long)]
+    side: Option<String>,
     /// Rounds of each side, in turn.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
@@ -114,7 +117,11 @@ async fn measure(args: &Args, plan: Plan, scenarios: &[Scenario], folder: &Path)
         plan,
         round: 0,
     };
-    let results = runner::run(&bench, scenarios, args.case.as_deref()).await;
+    let only = runner::Only {
+        case: args.case.clone().unwrap_or_default(),
+        side: args.side.clone().unwrap_or_default(),
+    };
+    let results = runner::run(&bench, scenarios, &only).await;
     let report = Report {
         command: &command(),
         plan: &bench.plan,
@@ -159,6 +166,7 @@ fn plan_of(args: &Args) -> Result<Plan> {
         }
         plan.length = length;
         plan.warm_up = length / WARM_UP;
+        (plan.steady_length, plan.steady_warm_up) = (plan.length, plan.warm_up);
     }
     Ok(plan)
 }

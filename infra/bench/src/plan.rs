@@ -15,6 +15,10 @@ pub struct Plan {
     pub length: Duration,
     /// Before it, with the same load, not counted.
     pub warm_up: Duration,
+    /// The same where one round must hold many thousand answers for its percentiles, or a store its stride.
+    pub steady_length: Duration,
+    /// Before it, not counted.
+    pub steady_warm_up: Duration,
     /// Commands in flight on many aggregates.
     pub in_flight: Vec<usize>,
     /// Holds in flight on one stock.
@@ -38,7 +42,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What `all` takes 25 minutes for.
+    /// What `all` takes 40 minutes for.
     #[must_use]
     pub fn full() -> Self {
         Self {
@@ -46,6 +50,8 @@ impl Plan {
             rounds: 5,
             length: Duration::from_secs(2),
             warm_up: Duration::from_millis(500),
+            steady_length: Duration::from_secs(5),
+            steady_warm_up: Duration::from_secs(2),
             in_flight: vec![1, 8, 32, 128, 512],
             hot_in_flight: vec![32, 256, 2_048],
             working_set: 100_000,
@@ -67,6 +73,8 @@ impl Plan {
             rounds: 1,
             length: Duration::from_millis(300),
             warm_up: Duration::from_millis(100),
+            steady_length: Duration::from_millis(300),
+            steady_warm_up: Duration::from_millis(100),
             in_flight: vec![1, 32],
             hot_in_flight: vec![32],
             working_set: 1_000,
@@ -77,6 +85,16 @@ impl Plan {
             connections: vec![8],
             rates: vec![100],
             idle: Duration::from_secs(2),
+        }
+    }
+
+    /// The same plan with rounds as long as percentiles and a store's stride need.
+    #[must_use]
+    pub fn steady(&self) -> Self {
+        Self {
+            length: self.steady_length,
+            warm_up: self.steady_warm_up,
+            ..self.clone()
         }
     }
 }

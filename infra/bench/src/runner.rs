@@ -33,8 +33,17 @@ pub struct Results {
     pub took: Duration,
 }
 
-/// Runs scenarios one after the other; of each only the cases whose name contains a text, if one is given.
-pub async fn run(bench: &Bench, scenarios: &[Scenario], only: Option<&str>) -> Results {
+/// What is run of a scenario: cases and sides whose names contain these.
+#[derive(Debug, Default)]
+pub struct Only {
+    /// In a case's name.
+    pub case: String,
+    /// In a side's name.
+    pub side: String,
+}
+
+/// Runs scenarios one after the other.
+pub async fn run(bench: &Bench, scenarios: &[Scenario], only: &Only) -> Results {
     let began = Instant::now();
     let mut results = Results::default();
     for (number, scenario) in scenarios.iter().enumerate() {
@@ -46,7 +55,10 @@ pub async fn run(bench: &Bench, scenarios: &[Scenario], only: Option<&str>) -> R
             began.elapsed().as_secs()
         );
         let mut chosen = (scenario.cases)(&bench.plan);
-        chosen.retain(|case| only.is_none_or(|text| case.name.contains(text)));
+        chosen.retain_mut(|case| {
+            case.sides.retain(|side| side.name.contains(&only.side));
+            case.name.contains(&only.case) && !case.sides.is_empty()
+        });
         let mut cases = Vec::new();
         let ended = tokio::select! {
             ended = run_cases(bench, chosen, &mut cases) => ended,

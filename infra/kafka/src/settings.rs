@@ -105,7 +105,8 @@ fn consumer(options: &KafkaOptions) -> ClientConfig {
         // Ours are never in a transaction, and a stranger's open one must not hold us up.
         .set("isolation.level", "read_uncommitted")
         .set("check.crcs", "true")
-        .set("fetch.wait.max.ms", "100")
+        // An idle consumer asks each broker so often; what comes is told at once in any case.
+        .set("fetch.wait.max.ms", "250")
         .set("fetch.message.max.bytes", RECORD_LIMIT_BYTES.to_string())
         // The default of a second is felt after every pause of a partition.
         .set("fetch.queue.backoff.ms", "10")

@@ -22,6 +22,8 @@ use crate::supervisor::{Ending, Order};
 
 const NAME: &str = "Kafka";
 const PROPERTIES: &str = "server.properties";
+/// On one machine those who answer people go first; what the relay has yet to tell is stored already.
+const NICENESS: &str = "10";
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -146,6 +148,9 @@ impl Kind for KafkaKind {
         let mut io_tmpdir = std::ffi::OsString::from("-Djava.io.tmpdir=");
         io_tmpdir.push(temporary);
         let mut arguments: Vec<std::ffi::OsString> = vec![
+            "-n".into(),
+            NICENESS.into(),
+            fetch::java().into(),
             "-Xmx512m".into(),
             "-XX:+UseSerialGC".into(),
             // The quick compiler only: half the time to start, and the throughput of a developer's machine is enough.
@@ -176,7 +181,7 @@ impl Kind for KafkaKind {
             }
         };
         Ok(Order {
-            program: fetch::java(),
+            program: "nice".into(),
             arguments,
             folder: self.folder.clone(),
             log,

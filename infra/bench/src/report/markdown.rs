@@ -74,14 +74,16 @@ fn method(text: &mut String, report: &Report<'_>) -> fmt::Result {
     let plan = report.plan;
     writeln!(
         text,
-        "\nSides run in turn, A B A B …, {} rounds each of {:.1} s after a warm-up of {:.1} s that does not count, on fresh \
-        tables (but for growth), with a checkpoint before each. Ratios are formed round by round; the median of them is \
+        "\nSides run in turn, A B A B …, {} rounds each of {:.1} s after a warm-up of {:.1} s that does not count (F6 and F9: {:.1} and \
+        {:.1} s), on fresh tables (but for growth), with a checkpoint before each. Ratios are formed round by round; the median of them is \
         judged. A round counts only after its store was checked, outside the timed part: as many events as answers, dense \
         positions, every hash, nothing oversold. Saturation is closed-loop (each lane sends its next command when the last is \
         answered); latencies at a fixed rate are open-loop and counted from the moment a command was due.",
         plan.rounds,
         plan.length.as_secs_f64(),
-        plan.warm_up.as_secs_f64()
+        plan.warm_up.as_secs_f64(),
+        plan.steady_length.as_secs_f64(),
+        plan.steady_warm_up.as_secs_f64()
     )
 }
 

@@ -74,7 +74,7 @@ async fn floor(bench: Bench) -> Result<Measured> {
     let topic = format!("{}floor", bench.fresh_prefix());
     topics::create(&topics::kafka(brokers)?, std::slice::from_ref(&topic)).await?;
     let url = bench.fresh_database().await;
-    let (warm_up, length) = (bench.plan.warm_up, bench.plan.length);
+    let (warm_up, length) = (bench.plan.steady_warm_up, bench.plan.steady_length);
     let latencies = floor::measure(&url, brokers, &topic, warm_up, length).await?;
     topics::delete(brokers, &[topic]).await?;
     Ok(measured(latencies))
@@ -92,6 +92,6 @@ fn ticks(bench: &Bench, rate: u64) -> (u64, u64) {
     let of = |time: std::time::Duration| {
         u64::try_from(u128::from(rate) * time.as_millis() / 1_000).unwrap_or(u64::MAX)
     };
-    let warm_up = of(bench.plan.warm_up);
-    (warm_up + of(bench.plan.length).max(1), warm_up)
+    let warm_up = of(bench.plan.steady_warm_up);
+    (warm_up + of(bench.plan.steady_length).max(1), warm_up)
 }

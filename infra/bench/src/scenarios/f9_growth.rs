@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use futures::{StreamExt, TryStreamExt, stream};
 use jangbu_postgres::testing::Fresh;
 use jangbu_runtime::ports::EventStore;
 use tokio::sync::OnceCell;
@@ -201,10 +202,11 @@ async fn measure(bench: Bench, grown: Grown, work: Work) -> Result<Measured> {
 }
 
 async fn work_on(bench: &Bench, ours: &Ours, grown: &Grown, work: Work) -> Result<Driven> {
+    let plan = bench.plan.steady();
     match work {
         Work::NewStocks => {
             let (asking, round) = (ours.asking.clone(), uuid::Uuid::now_v7());
-            drive(&bench.plan, IN_FLIGHT, move |n| {
+            drive(&plan, IN_FLIGHT, move |n| {
                 let asking = asking.clone();
                 async move { asking.receive(format!("new-{round}-{n}")).await }
             })
@@ -213,23 +215,31 @@ async fn work_on(bench: &Bench, ours: &Ours, grown: &Grown, work: Work) -> Resul
         Work::KnownStocks => {
             let stocks = (grown.events / EACH).max(1);
             let at_work = stocks.min(AT_WORK);
+            // Spread over all that is stored, old and new.
+            let sku = move |one: u64| format!("sku-{}", one * (stocks / at_work));
+            // Each is loaded before it counts: what is asked is the rate of stocks that are at work.
+            let first = stream::iter((0..at_work).map(|one| ours.asking.receive(sku(one))));
+            let loaded = first.buffer_unordered(IN_FLIGHT).try_collect::<Vec<_>>();
+            loaded.await?;
             let (asking, zipf) = (ours.asking.clone(), Zipf::new(at_work, 0.99));
-            drive(&bench.plan, IN_FLIGHT, move |n| {
-                let asking = asking.clone();
-                // Spread over all that is stored, old and new.
-                let sku = zipf.draw(n) * (stocks / at_work);
-                async move { asking.receive(format!("sku-{sku}")).await }
+            let mut driven = drive(&plan, IN_FLIGHT, move |n| {
+                let (asking, sku) = (asking.clone(), sku(zipf.draw(n)));
+                async move { asking.receive(sku).await }
             })
-            .await
+            .await?;
+            driven.answered += at_work;
+            Ok(driven)
         }
         Work::ReadTail => {
             let store = ours.store.clone();
             let head = store.head().await?.position;
-            let mut driven = drive(&bench.plan, 1, move |n| {
+            // As a replay reads: on from somewhere.
+            let begin = crate::zipf::mix(bench.round as u64);
+            let mut driven = drive(&plan, 1, move |n| {
                 let store = store.clone();
                 async move {
                     let last = head.saturating_sub(PAGE);
-                    let after = crate::zipf::mix(n) % last.max(1);
+                    let after = begin.wrapping_add(n * PAGE) % last.max(1);
                     let read = store.read(after, PAGE as usize).await?;
                     let dense = read.iter().zip(after + 1..).all(|(e, p)| e.position == p);
                     anyhow::ensure!(dense, "positions after {after} are not dense");

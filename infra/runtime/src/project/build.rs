@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::ProjectOptions;
+use super::desk::{Desk, Taken};
 use super::fold::Stop;
 use super::write::Writer;
 use crate::follow::{FollowError, StoreReader};
@@ -40,7 +41,7 @@ impl From<StoreError> for BuildFailure {
     }
 }
 
-/// Folds all that the store holds into a view. At the end one session has the view to itself again.
+/// Folds all that the store holds into a view. At the end the writer has the view to itself again.
 pub(super) async fn build(
     view: &dyn Projection,
     writer: &mut Writer,
@@ -49,28 +50,40 @@ pub(super) async fn build(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), BuildFailure> {
     let goal = store.head().await?.position;
+    let mut desk = None;
     if options.build_pens > 1 && goal > writer.position() {
-        writer
-            .take_desk(options.build_pens, options.build_in_hand)
-            .await?;
+        let pens = writer.pens(options.build_pens).await?;
+        if !pens.is_empty() {
+            let most = options.build_in_hand;
+            desk = Some(Desk::new(view, pens, writer.position(), most));
+        }
     }
     let mut pace = Pace::new(options.build_events_per_second);
     let mut reader = Ahead::new(store, writer.position(), options.build_batch_events);
     loop {
         let events = reader.next().await?;
+        let taken = match &mut desk {
+            Some(desk) if events.is_empty() => desk.clear_away(writer).await?,
+            Some(desk) => desk.take(&events, writer).await?,
+            None => match writer.apply(view, &events).await? {
+                Some(stop) => return Err(BuildFailure::Stopped(stop)),
+                None => Taken::All,
+            },
+        };
+        if let Taken::NotAll = taken {
+            // Which event it is, and what comes before it, is found without a desk: from where it was last cleared.
+            desk = None;
+            reader = Ahead::new(store, writer.position(), options.build_batch_events);
+            continue;
+        }
         if events.is_empty() {
-            break;
+            return Ok(());
         }
-        if let Some(stop) = writer.apply(view, &events).await? {
-            return Err(BuildFailure::Stopped(stop));
-        }
-        let position = writer.position();
+        let position = desk.as_ref().map_or(writer.position(), Desk::position);
         let goal = goal.max(position);
         progress(Progress { position, goal });
         pace.keep(events.len()).await;
     }
-    writer.leave_desk().await?;
-    Ok(())
 }
 
 type Read = (StoreReader, Result<Vec<Arc<Envelope>>, FollowError>);

@@ -1,119 +1,121 @@
-//! What a build works on: documents stay in memory while their events pass, so that what changes often is written once.
+//! What a build works on: documents stay at hand while their events pass, so that what changes often is written once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
+use event_schemas::Envelope;
 use futures::future::try_join_all;
-use kernel::{Change, Found};
+use kernel::{Batch, Change, Found, Projection};
 use tokio::time::Instant;
 
+use super::fold::{hear_all, take_in};
+use super::write::Writer;
 use crate::partition::partition_of;
 use crate::ports::{LeaseError, Pen};
 
-/// It is cleared away at about so many bytes of documents.
-const BYTES: usize = 64 << 20;
+/// It is cleared away when so many documents are at hand.
+const DOCUMENTS: usize = 50_000;
 /// And after so long, so that others see how far the build is.
 const CLEARED_EVERY: Duration = Duration::from_secs(1);
 /// Documents written at once: a statement has a deadline.
 const CHANGES: usize = 5_000;
-/// What a document takes beside its own bytes, roughly.
-const FIXED_BYTES: usize = 256;
 
 /// Documents that a build has in hand, and the pens it writes them with.
-pub(super) struct Desk {
+pub(super) struct Desk<'v> {
+    view: &'v dyn Projection,
     pens: Vec<Box<dyn Pen>>,
-    /// As they are by now. What was read and not changed is among them.
-    documents: HashMap<String, Found>,
-    /// What is to be written; in order, so that a seed reproduces a run.
-    changes: BTreeMap<String, Change>,
-    bytes: usize,
+    batch: Box<dyn Batch + 'v>,
     most_positions: u64,
+    position: u64,
     cleared_at: Instant,
 }
 
-impl Desk {
+/// How events were taken in.
+pub(super) enum Taken {
+    /// All of them.
+    All,
+    /// One cannot be read or folded. Nothing since the desk was last cleared away counts.
+    NotAll,
+}
+
+impl<'v> Desk<'v> {
     /// A desk that is cleared away at the latest after so many positions: so much is folded again after a crash.
-    pub(super) fn new(pens: Vec<Box<dyn Pen>>, most_positions: u64) -> Self {
+    pub(super) fn new(
+        view: &'v dyn Projection,
+        pens: Vec<Box<dyn Pen>>,
+        position: u64,
+        most_positions: u64,
+    ) -> Self {
         Self {
+            view,
             pens,
+            batch: view.batch(),
             most_positions,
+            position,
             cleared_at: Instant::now(),
-            documents: HashMap::new(),
-            changes: BTreeMap::new(),
-            bytes: 0,
         }
     }
 
-    /// Documents by key; what is not here is read, each key by the pen that writes it.
-    pub(super) async fn documents(
+    /// Every event up to here is in.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Takes events in; now and then what changed is written, and the writer moves on to where the desk is.
+    pub(super) async fn take(
         &mut self,
-        keys: &BTreeSet<String>,
-    ) -> Result<HashMap<String, Found>, LeaseError> {
-        let mut found = HashMap::with_capacity(keys.len());
-        let mut missing = Vec::new();
-        for key in keys {
-            match self.documents.get(key) {
-                Some(document) => drop(found.insert(key.clone(), document.clone())),
-                None => missing.push(key.clone()),
-            }
+        events: &[Arc<Envelope>],
+        writer: &mut Writer,
+    ) -> Result<Taken, LeaseError> {
+        let Some(last) = events.last() else {
+            return Ok(Taken::All);
+        };
+        if hear_all(&mut *self.batch, events).is_err() {
+            return Ok(Taken::NotAll);
         }
-        if missing.is_empty() {
-            return Ok(found);
+        let found = self.read(self.batch.keys()).await?;
+        if take_in(&mut *self.batch, found).is_err() {
+            return Ok(Taken::NotAll);
         }
-        let shares = shares(missing, String::as_str, self.pens.len());
+        self.position = last.position;
+        let is_full = self.batch.at_hand() >= DOCUMENTS
+            || self.position - writer.position() >= self.most_positions
+            || self.cleared_at.elapsed() >= CLEARED_EVERY;
+        if is_full {
+            return self.clear_away(writer).await;
+        }
+        Ok(Taken::All)
+    }
+
+    /// Writes what changed, then the checkpoint, and has nothing at hand any more. Dying between the pens is harmless:
+    /// each document bears the position it is at.
+    pub(super) async fn clear_away(&mut self, writer: &mut Writer) -> Result<Taken, LeaseError> {
+        let batch = std::mem::replace(&mut self.batch, self.view.batch());
+        let Ok(changes) = batch.changes() else {
+            return Ok(Taken::NotAll);
+        };
+        let shares = shares(changes, |change| &change.key, self.pens.len());
+        let written = self.pens.iter_mut().zip(&shares);
+        try_join_all(written.map(|(pen, changes)| write(&mut **pen, changes))).await?;
+        writer.pass_over(self.position).await?;
+        self.cleared_at = Instant::now();
+        Ok(Taken::All)
+    }
+
+    /// Reads documents, each by the pen that writes it.
+    async fn read(&mut self, keys: BTreeSet<String>) -> Result<HashMap<String, Found>, LeaseError> {
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let shares = shares(keys, String::as_str, self.pens.len());
         let shares: Vec<BTreeSet<String>> = shares
             .into_iter()
             .map(|keys| keys.into_iter().collect())
             .collect();
         let asked = self.pens.iter_mut().zip(&shares);
         let read = try_join_all(asked.map(|(pen, keys)| pen.documents(keys))).await?;
-        for (key, document) in read.into_iter().flatten() {
-            self.keep(key.clone(), document.clone());
-            found.insert(key, document);
-        }
-        Ok(found)
-    }
-
-    /// Documents as they are to stand.
-    pub(super) fn take(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            let now = Found {
-                position: change.position,
-                document: change.document.clone(),
-            };
-            self.keep(change.key.clone(), now);
-            self.changes.insert(change.key.clone(), change);
-        }
-    }
-
-    fn keep(&mut self, key: String, document: Found) {
-        let size = |found: &Found| found.document.as_ref().map_or(0, Vec::len);
-        let fixed = key.len() + FIXED_BYTES;
-        self.bytes += size(&document);
-        match self.documents.insert(key, document) {
-            Some(before) => self.bytes -= size(&before),
-            None => self.bytes += fixed,
-        }
-    }
-
-    /// Whether it is time to clear it away, so many positions after it last was.
-    pub(super) fn is_full(&self, positions: u64) -> bool {
-        self.bytes >= BYTES
-            || positions >= self.most_positions
-            || self.cleared_at.elapsed() >= CLEARED_EVERY
-    }
-
-    /// Writes what changed, and has nothing in hand any more. Dying between the pens is harmless: each document bears the
-    /// position it is at.
-    pub(super) async fn clear_away(&mut self) -> Result<(), LeaseError> {
-        self.documents.clear();
-        self.bytes = 0;
-        self.cleared_at = Instant::now();
-        let changes = std::mem::take(&mut self.changes).into_values();
-        let shares = shares(changes, |change| &change.key, self.pens.len());
-        let written = self.pens.iter_mut().zip(&shares);
-        try_join_all(written.map(|(pen, changes)| write(&mut **pen, changes))).await?;
-        Ok(())
+        Ok(read.into_iter().flatten().collect())
     }
 }
 

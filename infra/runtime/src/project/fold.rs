@@ -59,7 +59,11 @@ pub(super) fn hear<'v>(view: &'v dyn Projection, events: &[Arc<Envelope>]) -> He
     }
 }
 
-fn hear_all(batch: &mut dyn Batch, events: &[Arc<Envelope>]) -> Result<(), (usize, String)> {
+/// Decodes events; which one cannot be, and why. Part of that one may be in the batch.
+pub(super) fn hear_all(
+    batch: &mut dyn Batch,
+    events: &[Arc<Envelope>],
+) -> Result<(), (usize, String)> {
     for (at, event) in events.iter().enumerate() {
         guarded(|| batch.hear(event).map_err(|error| chain(&error))).map_err(|why| (at, why))?;
     }
@@ -72,6 +76,11 @@ pub(super) fn fold(
     found: HashMap<String, Found>,
 ) -> Result<Vec<Change>, String> {
     guarded(|| batch.fold(found).map_err(|error| chain(&error)))
+}
+
+/// Folds what was heard, and keeps the documents at hand.
+pub(super) fn take_in(batch: &mut dyn Batch, found: HashMap<String, Found>) -> Result<(), String> {
+    guarded(|| batch.take_in(found).map_err(|error| chain(&error)))
 }
 
 /// Folds events one after the other, up to the first that cannot be: the slow way that tells which one it is.

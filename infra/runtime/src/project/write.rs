@@ -6,29 +6,20 @@ use std::sync::Arc;
 use event_schemas::Envelope;
 use kernel::{Change, Found, Projection};
 
-use super::desk::Desk;
 use super::fold::{Heard, Stop, fold, fold_singly, hear};
-use crate::ports::{Lease, LeaseError};
+use crate::ports::{Lease, LeaseError, Pen};
 
-/// The lease of a view, with a desk beside it while the view is built.
+/// The lease of a view, and how far the view is.
 pub(super) struct Writer {
     lease: Box<dyn Lease>,
-    desk: Option<Desk>,
     position: u64,
-    /// The checkpoint that is stored; behind `position` by what lies on the desk.
-    stored: u64,
 }
 
 impl Writer {
     /// Begins where the view stands.
     pub(super) async fn new(mut lease: Box<dyn Lease>) -> Result<Self, LeaseError> {
         let position = lease.position().await?;
-        Ok(Self {
-            lease,
-            desk: None,
-            position,
-            stored: position,
-        })
+        Ok(Self { lease, position })
     }
 
     /// Every event up to here is in.
@@ -36,24 +27,9 @@ impl Writer {
         self.position
     }
 
-    /// From now on several sessions write side by side, and not after every batch. Only while nobody reads the view.
-    pub(super) async fn take_desk(
-        &mut self,
-        pens: usize,
-        most_positions: u64,
-    ) -> Result<(), LeaseError> {
-        let pens = self.lease.pens(pens).await?;
-        if !pens.is_empty() {
-            self.desk = Some(Desk::new(pens, most_positions));
-        }
-        Ok(())
-    }
-
-    /// From now on the lease writes alone, and at once.
-    pub(super) async fn leave_desk(&mut self) -> Result<(), LeaseError> {
-        self.clear_away().await?;
-        self.desk = None;
-        Ok(())
+    /// Sessions that write side by side. Only while nobody reads the view.
+    pub(super) async fn pens(&mut self, count: usize) -> Result<Vec<Box<dyn Pen>>, LeaseError> {
+        self.lease.pens(count).await
     }
 
     /// Folds events, which follow the checkpoint, into documents. If one of them cannot be folded, everything before it
@@ -89,16 +65,13 @@ impl Writer {
         let to = stop
             .as_ref()
             .map_or(last.position, |stop| stop.position - 1);
-        self.commit(to, changes).await?;
-        if stop.is_some() {
-            self.clear_away().await?;
-        }
+        self.commit(to, &changes).await?;
         Ok(stop)
     }
 
     /// Moves the checkpoint over events that the view does not hear.
     pub(super) async fn pass_over(&mut self, to: u64) -> Result<(), LeaseError> {
-        self.commit(to, Vec::new()).await
+        self.commit(to, &[]).await
     }
 
     pub(super) async fn note_stopped(&mut self, stop: Option<&Stop>) -> Result<(), LeaseError> {
@@ -107,7 +80,6 @@ impl Writer {
     }
 
     pub(super) async fn end(self) {
-        drop(self.desk);
         self.lease.end().await;
     }
 
@@ -118,39 +90,15 @@ impl Writer {
         if keys.is_empty() {
             return Ok(HashMap::new());
         }
-        match &mut self.desk {
-            Some(desk) => desk.documents(keys).await,
-            None => self.lease.documents(keys).await,
-        }
+        self.lease.documents(keys).await
     }
 
-    async fn commit(&mut self, to: u64, changes: Vec<Change>) -> Result<(), LeaseError> {
+    async fn commit(&mut self, to: u64, changes: &[Change]) -> Result<(), LeaseError> {
         if to == self.position && changes.is_empty() {
             return Ok(());
         }
-        let Some(desk) = &mut self.desk else {
-            self.lease.commit(self.stored, to, &changes).await?;
-            (self.position, self.stored) = (to, to);
-            return Ok(());
-        };
-        desk.take(changes);
+        self.lease.commit(self.position, to, changes).await?;
         self.position = to;
-        if desk.is_full(to - self.stored) {
-            self.clear_away().await?;
-        }
-        Ok(())
-    }
-
-    /// What lies on the desk is written, then the checkpoint.
-    async fn clear_away(&mut self) -> Result<(), LeaseError> {
-        let Some(desk) = &mut self.desk else {
-            return Ok(());
-        };
-        desk.clear_away().await?;
-        if self.position > self.stored {
-            self.lease.commit(self.stored, self.position, &[]).await?;
-            self.stored = self.position;
-        }
         Ok(())
     }
 }
