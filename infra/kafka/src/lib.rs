@@ -1,6 +1,6 @@
 //! Kafka behind the log port: topics, the relay's producer, readers without a group and members of one.
 //!
-//! Only `BaseConsumer` and `ThreadedProducer` are used, each on one OS thread of its own: `StreamConsumer` can miss
+//! Only `BaseConsumer` and `BaseProducer` are used, each on one OS thread of its own: `StreamConsumer` can miss
 //! wake-ups, `split_partition_queue` can stall a partition for ever, and `FutureProducer` can reorder.
 
 mod kafka;

@@ -3,6 +3,8 @@
 //! The first failure fails it whole (`enable.gapless.guarantee`, and [`Deliveries::failed`]): what came after a lost
 //! record must not pass it.
 
+mod polled;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,10 +15,11 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::polled::Polled;
 use crate::KafkaOptions;
 use crate::client;
 use crate::error::log_error;
@@ -90,7 +93,7 @@ fn place(what: &str, topic: &str, partition: i32) -> String {
 
 /// A producer and what it told. Dropped, it ends on a thread of its own.
 pub(crate) struct KafkaPublisher {
-    producer: Option<ThreadedProducer<Context>>,
+    producer: Option<Polled<Context>>,
     deliveries: Arc<Deliveries>,
 }
 
@@ -101,8 +104,8 @@ impl KafkaPublisher {
             some: Notify::new(),
             failed: AtomicBool::new(false),
         });
-        let producer = settings::producer(options)
-            .create_with_context(Context(Arc::clone(&deliveries)))
+        let context = Context(Arc::clone(&deliveries));
+        let producer = Polled::open(&settings::producer(options), context)
             .map_err(|error| log_error("open a producer", &error))?;
         Ok(Self {
             producer: Some(producer),
