@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use event_schemas::Envelope;
 use event_schemas::cloud_event::Received;
+use tokio::time::Instant;
 
 use super::incoming::{self, Incoming};
 use super::item::{Item, Owed, Reaction};
@@ -24,6 +25,7 @@ impl State {
                 continue;
             };
             partition.ended = None;
+            partition.heard_at = Instant::now();
             if touched.as_ref().is_some_and(|at| *at != record.at) {
                 let at = touched.take().expect("it is some");
                 self.look_through(&at);
@@ -42,6 +44,7 @@ impl State {
     pub(super) fn reached_end(&mut self, at: &TopicPartition, offset: i64) {
         if let Some(partition) = self.partitions.get_mut(at) {
             partition.ended = Some(offset);
+            partition.heard_at = Instant::now();
             if partition.inbox.is_empty() && partition.track.read_to() < offset {
                 let reached = partition.reach(offset);
                 self.moved += partition.track.pass(reached);

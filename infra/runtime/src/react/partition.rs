@@ -42,6 +42,8 @@ pub(super) struct Partition {
     pub(super) ended: Option<i64>,
     /// Since when the relay knows of more than can be read here.
     pub(super) behind_since: Option<Instant>,
+    /// When the log last said anything of it, a record or its end.
+    pub(super) heard_at: Instant,
     pub(super) is_paused: bool,
     /// The foreign incarnation that was reported last.
     pub(super) reported: Option<Uuid>,
@@ -113,6 +115,7 @@ impl Partition {
             asked: None,
             ended: None,
             behind_since: None,
+            heard_at: Instant::now(),
             is_paused: false,
             reported: None,
         }

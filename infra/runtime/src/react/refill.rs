@@ -19,6 +19,8 @@ use crate::ports::{EventFilter, RelayCheckpoint, TopicPartition};
 const PAGE: usize = 500;
 /// For so long records that the relay knows of may still be on their way before they count as lost.
 const ON_THEIR_WAY: Duration = Duration::from_secs(5);
+/// A partition that has more to say and says nothing for so long is not read any more, whatever the client believes.
+const SILENT: Duration = Duration::from_secs(15);
 
 impl State {
     pub(super) fn place(&self, at: &TopicPartition) -> Place {
@@ -163,6 +165,16 @@ impl State {
                 && partition.asked.is_none()
                 && partition.inbox.is_empty();
             let mark = checkpoint.partitions.get(at);
+            let has_more = mark.is_some_and(|mark| {
+                mark.previous > partition.last && mark.previous <= checkpoint.position
+            });
+            let is_awaited = is_at_end && has_more && !partition.is_paused;
+            if !is_awaited {
+                // It counts from when there was something to be heard.
+                partition.heard_at = now;
+            } else if now.duration_since(partition.heard_at) >= SILENT {
+                self.deaf = Some(at.clone());
+            }
             let (Some(end), Some(mark), true) = (partition.ended, mark, is_at_end) else {
                 partition.behind_since = None;
                 continue;

@@ -112,6 +112,13 @@ impl Session {
             if self.state.is_of_another_history() {
                 return Ended::OtherHistory;
             }
+            if let Some(at) = self.state.deaf.take() {
+                return Ended::Log(LogError {
+                    what: format!("hear topic {} partition {}", at.topic, at.partition),
+                    why: "the relay has sent more, and nothing comes".to_owned(),
+                    transient: true,
+                });
+            }
             let given = self.give_orders().await;
             let told = match given {
                 Ok(()) => self.listen(cancel).await,

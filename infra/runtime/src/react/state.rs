@@ -67,6 +67,8 @@ pub(super) struct State {
     pub(super) is_redriving: bool,
     /// What the subscriber is to be told next.
     pub(super) orders: Vec<SubscriberOrder>,
+    /// A partition that has more to say and is not heard: the group is joined anew.
+    pub(super) deaf: Option<TopicPartition>,
 }
 
 /// What the subscriber is to be told.
@@ -150,6 +152,7 @@ impl State {
             redrive_at: now,
             is_redriving: false,
             orders: Vec::new(),
+            deaf: None,
             context,
             with,
         }

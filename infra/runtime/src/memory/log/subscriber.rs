@@ -27,6 +27,8 @@ pub(super) struct MemorySubscriber {
     member: u64,
     lanes: BTreeMap<TopicPartition, Lane>,
     ends: VecDeque<(TopicPartition, i64)>,
+    /// It has heard the last it will ever hear; see [`MemoryLog::deafen_members`].
+    is_deaf: bool,
 }
 
 impl MemorySubscriber {
@@ -44,6 +46,7 @@ impl MemorySubscriber {
             member,
             lanes: BTreeMap::new(),
             ends: VecDeque::new(),
+            is_deaf: false,
         }
     }
 
@@ -82,17 +85,22 @@ impl MemorySubscriber {
     fn read(&mut self) -> Vec<LogRecord> {
         let mut state = self.log.state();
         let (name, member) = (self.group.as_str(), self.member);
+        let goes_deaf = member <= state.deaf_members;
+        if goes_deaf && self.is_deaf {
+            return Vec::new();
+        }
         self.lanes
             .retain(|at, _| state.with_group(name, |group, _| group.has(member, at)));
         let mut records = Vec::new();
         for (at, lane) in self.lanes.iter_mut().filter(|(_, lane)| !lane.rests) {
             lane.read(&state, at, &mut records);
             let end = state.partition(at).map(|partition| partition.edges().high);
-            if end == Some(lane.next) && lane.ended != end {
+            if end == Some(lane.next) && lane.ended != end && !goes_deaf {
                 lane.ended = end;
                 self.ends.push_back((at.clone(), lane.next));
             }
         }
+        self.is_deaf = goes_deaf && (self.is_deaf || !records.is_empty());
         records
     }
 }

@@ -134,6 +134,12 @@ impl MemoryLog {
         self.changed();
     }
 
+    /// Whoever is a member of a group hears of some more records, not that there are no others, and then nothing any more,
+    /// as a client that has lost its way: it stays a member, and no error shows it.
+    pub fn deafen_members(&self) {
+        self.state().deafen();
+    }
+
     /// Every reader's connection breaks once.
     pub fn break_connections(&self) {
         self.state().breaks += 1;

@@ -37,6 +37,25 @@ async fn a_hole_in_the_log_is_filled_from_the_store() {
     member.leave().await;
 }
 
+/// Nothing tells that records are not handed out any more, but that the relay has sent them.
+#[tokio::test(start_paused = true)]
+async fn a_member_that_goes_deaf_joins_anew() {
+    let bench = Bench::new().await;
+    let member = bench.join(tower());
+    bench.says("anne", Rang { n: 1 }).await;
+    bench.until_effects(1).await;
+    bench.log.deafen_members();
+    let mut last = bench.says("anne", Rang { n: 2 }).await;
+    bench.until_effects(2).await;
+    for n in 3..=20 {
+        last = bench.says("anne", Rang { n }).await;
+    }
+    bench.until_marked(SOUND, &last).await;
+    let expected: Vec<_> = (1..=20).map(|n| format!("sound {n}")).collect();
+    assert_eq!(bench.hands.effects_on("anne"), expected);
+    member.leave().await;
+}
+
 /// Everything in the partition was taken by retention before anybody read it: no record shows `previous > last`.
 #[tokio::test(start_paused = true)]
 async fn an_emptied_partition_is_filled_from_the_store() {
