@@ -69,7 +69,7 @@ pub(super) struct State {
     late: Vec<Late>,
     /// Raised when all connections break.
     pub(super) breaks: u64,
-    members: u64,
+    pub(super) members: u64,
     /// Members up to this number are handed nothing any more.
     pub(super) deaf_members: u64,
 }
@@ -144,11 +144,6 @@ impl State {
         for group in groups.values_mut() {
             group.rebalance(topics);
         }
-    }
-
-    /// Whoever is a member now hears nothing more, and does not know.
-    pub(super) fn deafen(&mut self) {
-        self.deaf_members = self.members;
     }
 
     /// A number no member had before.

@@ -137,7 +137,8 @@ impl MemoryLog {
     /// Whoever is a member of a group hears of some more records, not that there are no others, and then nothing any more,
     /// as a client that has lost its way: it stays a member, and no error shows it.
     pub fn deafen_members(&self) {
-        self.state().deafen();
+        let mut state = self.state();
+        state.deaf_members = state.members;
     }
 
     /// Every reader's connection breaks once.
